@@ -1,0 +1,47 @@
+"""The base of every endpoint: strict parameters, idempotent writes, quota headers."""
+
+from typing import Any
+
+from rest_framework import viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from network.api.filters import refuse_unknown_parameters
+from network.api.idempotency import key_of, once
+from network.api.throttling import Quota
+
+
+class EndpointMixin(APIView):
+    """What all views of the API do around their handlers."""
+
+    idempotent: str | dict[str, str] = "honoured"
+    query_parameters: tuple[str, ...] = ()
+    quota: Quota | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After the actor is known and allowed: look at parameters and the Idempotency-Key."""
+        super().initial(request, *args, **kwargs)
+        refuse_unknown_parameters(request, self)
+        if key := key_of(request, self):
+            # dispatch() takes the handler from the instance right after this.
+            method = str(request.method).lower()
+            setattr(self, method, once(getattr(self, method), request, key))
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Add the quota to every answer, refusals and replays too."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.quota:
+            for name, value in self.quota.headers.items():
+                response[name] = value
+        return response
+
+
+class Endpoint(EndpointMixin):
+    """A single address with its methods."""
+
+
+class ResourceViewSet(EndpointMixin, viewsets.GenericViewSet[Any]):
+    """A collection and its members; mix in what DRF has for list, retrieve and the rest."""

@@ -1,0 +1,176 @@
+"""Exact amounts: whole micros of one currency, or an error.
+
+One unit of a currency is 1,000,000 micros, so each of its minor units is a whole number of micros.
+Rates are parts per million. The plain functions serve the hot paths; `Money` serves the rest.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from network.currencies import exponent
+from network.errors import (
+    AmountInvalid,
+    AmountTooFine,
+    AmountTooLarge,
+    CurrencyMismatch,
+    Inexact,
+    MoneyNotString,
+)
+
+MICROS: Final = 1_000_000
+PPM: Final = 1_000_000
+PLACES: Final = 6
+LIMIT_MICROS: Final = 2**63
+_AMOUNT = re.compile(r"(-?)([0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in whole micros of one currency.
+
+    Amounts of two currencies are never equal; to add or order them is a CurrencyMismatch.
+    """
+
+    micros: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if type(self.micros) is not int:  # float, Decimal and bool alike
+            raise Inexact(f"{self.micros!r} is not a whole number of micros")
+        _check_bounds(self.micros)
+        exponent(self.currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str, *, places: int | None = None) -> Self:
+        """The amount that `text` says, exactly; see `parse_micros`."""
+        return cls(parse_micros(text, currency, places=places), currency)
+
+    @classmethod
+    def from_minor(cls, minor: int, currency: str) -> Self:
+        """The amount of whole minor units, such as cents."""
+        if type(minor) is not int:
+            raise Inexact(f"{minor!r} is not a whole number of minor units")
+        return cls(minor * minor_step(currency), currency)
+
+    def text(self, *, places: int | None = None) -> str:
+        """The amount as a decimal string; see `format_micros`."""
+        return format_micros(self.micros, self.currency, places=places)
+
+    def share(self, ppm: int) -> Self:
+        """A share in parts per million, rounded half up to micros."""
+        return type(self)(share_micros(self.micros, ppm), self.currency)
+
+    def allocate(self, weights: Sequence[int]) -> list[Self]:
+        """Parts in proportion to `weights` whose sum is the whole; see `allocate_micros`."""
+        parts = allocate_micros(self.micros, weights)
+        return [type(self)(part, self.currency) for part in parts]
+
+    def to_minor_floor(self) -> tuple[int, Self]:
+        """Whole minor units for a rail, rounded down, and the rest, which is never negative."""
+        minor, rest_micros = floor_minor(self.micros, self.currency)
+        return minor, type(self)(rest_micros, self.currency)
+
+    def __add__(self, other: Self) -> Self:
+        self._check_currency(other)
+        return type(self)(self.micros + other.micros, self.currency)
+
+    def __sub__(self, other: Self) -> Self:
+        self._check_currency(other)
+        return type(self)(self.micros - other.micros, self.currency)
+
+    def __neg__(self) -> Self:
+        return type(self)(-self.micros, self.currency)
+
+    def __lt__(self, other: Self) -> bool:
+        self._check_currency(other)
+        return self.micros < other.micros
+
+    def __le__(self, other: Self) -> bool:
+        self._check_currency(other)
+        return self.micros <= other.micros
+
+    def __str__(self) -> str:
+        return f"{self.text()} {self.currency}"
+
+    def _check_currency(self, other: Self) -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} never meet")
+
+
+def parse_micros(text: str, currency: str, *, places: int | None = None) -> int:
+    """The micros that a decimal string says, exactly.
+
+    At most `places` decimals, by default those of the currency; zeros at the end do not count.
+    Raises MoneyNotString, AmountInvalid, AmountTooFine, AmountTooLarge or UnknownCurrency.
+    """
+    if not isinstance(text, str):
+        raise MoneyNotString()
+    allowed = exponent(currency) if places is None else places
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise AmountInvalid()
+    sign, whole, fraction = match[1], match[2], (match[3] or "").rstrip("0")
+    if len(fraction) > allowed:
+        raise AmountTooFine(f"{currency} takes at most {allowed} decimals here")
+    micros = int(whole) * MICROS + int(fraction.ljust(PLACES, "0"))
+    _check_bounds(micros)
+    return -micros if sign else micros
+
+
+def format_micros(micros: int, currency: str, *, places: int | None = None) -> str:
+    """A decimal string: the decimals of the currency, and more only where the amount has them.
+
+    `places` fixes their number instead; Inexact where that would drop a digit.
+    """
+    whole, fraction = divmod(abs(micros), MICROS)
+    digits = f"{fraction:06d}"
+    shown = exponent(currency) if places is None else places
+    needed = len(digits.rstrip("0"))
+    if places is not None and needed > places:
+        raise Inexact(f"{micros} micros do not fit {places} decimals")
+    decimals = digits[: max(shown, needed)]
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+
+
+def share_micros(micros: int, ppm: int) -> int:
+    """A share in parts per million, half up to micros: half a micro goes away from zero."""
+    product = micros * ppm
+    magnitude = (2 * abs(product) + PPM) // (2 * PPM)
+    return -magnitude if product < 0 else magnitude
+
+
+def allocate_micros(micros: int, weights: Sequence[int]) -> list[int]:
+    """Parts in proportion to `weights` that sum to the whole, by largest remainder.
+
+    Ties go to the earlier part. Inexact where no weight is positive or one is negative.
+    """
+    total = sum(weights)
+    if total <= 0 or min(weights) < 0:
+        raise Inexact("weights are whole numbers from 0 up, and not all 0")
+    magnitude = abs(micros)
+    parts, remainders = [], []
+    for index, weight in enumerate(weights):
+        part, remainder = divmod(magnitude * weight, total)
+        parts.append(part)
+        remainders.append((-remainder, index))
+    for _, index in sorted(remainders)[: magnitude - sum(parts)]:
+        parts[index] += 1
+    return [-part for part in parts] if micros < 0 else parts
+
+
+def minor_step(currency: str) -> int:
+    """The micros in one minor unit: 10,000 for EUR, 1,000,000 for JPY."""
+    return int(MICROS // 10 ** exponent(currency))
+
+
+def floor_minor(micros: int, currency: str) -> tuple[int, int]:
+    """Whole minor units, rounded down, and the micros that are left, from 0 up."""
+    return divmod(micros, minor_step(currency))
+
+
+def _check_bounds(micros: int) -> None:
+    if not -LIMIT_MICROS < micros < LIMIT_MICROS:
+        raise AmountTooLarge()

@@ -1,0 +1,57 @@
+/** Shows what the API says to people; amounts stay decimal strings, no arithmetic touches them. */
+
+const LOCALE = "en-GB";
+const COUNT = new Intl.NumberFormat(LOCALE);
+const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", timeZone: "UTC" });
+const DATE = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone: "UTC" });
+const TIME = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+
+/** A whole number. */
+export function count(number) {
+  return COUNT.format(number);
+}
+
+/** An amount to the last digit that it has. */
+export function money({ amount, currency }) {
+  return formatter({ currency, maximumFractionDigits: 6 }).format(amount);
+}
+
+/** A plotted value for the axis of a chart, where there is little room. */
+export function shortMoney(value, currency) {
+  return formatter({ currency, notation: "compact", minimumFractionDigits: 0 }).format(value);
+}
+
+/** A plotted value for the axis of a chart of counts. */
+export function shortCount(value) {
+  return new Intl.NumberFormat(LOCALE, { notation: "compact" }).format(value);
+}
+
+/** "22 Nov", of an ISO date. */
+export function day(text) {
+  return DAY.format(new Date(text));
+}
+
+/** "22 Nov 2026", of an ISO date or time. */
+export function date(text) {
+  return DATE.format(new Date(text));
+}
+
+/** "22 Nov 2026, 14:05", of an ISO time. */
+export function time(text) {
+  return TIME.format(new Date(text));
+}
+
+/** A code of the API as words: "click_too_old" is "Click too old". */
+export function words(code) {
+  const text = code.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The beginning of a hash, enough to compare by eye. */
+export function short(hash) {
+  return `${hash.slice(0, 8)}…${hash.slice(-4)}`;
+}
+
+function formatter(options) {
+  return new Intl.NumberFormat(LOCALE, { style: "currency", ...options });
+}

@@ -1,0 +1,39 @@
+/** The advertiser's room: the funds, what was spent on which result, and the latest of them. */
+
+import { get } from "../api.js";
+import { conversions, worth } from "../conversions.js";
+import { money } from "../format.js";
+import { section } from "../section.js";
+import { empty } from "../table.js";
+import { tiles } from "../tiles.js";
+import { trend } from "../trend.js";
+
+const NOTHING = "Nothing in the last 30 days. Affiliates send people once one of your offers is "
+  + "active and your balance covers what it pays.";
+
+/** The parts of the room. */
+export function advertiser() {
+  return [
+    section("Your funds", funds),
+    section("The last 30 days", () => trend([{ key: "revenue", name: "Spend" }], NOTHING)),
+    section("Latest conversions", () => conversions([
+      { head: "Order", cell: (row) => row.order_ref ?? row.event_ref ?? "–" },
+      { head: "Sale", kind: "number", cell: (row) => (row.sale ? money(row.sale) : "–") },
+      worth("You pay", "revenue"),
+    ], "No conversions yet. Report a sale with the click id that your landing page received: the postback's address and an example are in the README.")),
+  ];
+}
+
+async function funds() {
+  const { advertisers } = await get("balances");
+  if (!advertisers.length) {
+    return empty("No deposit yet. Transfer money to the network; conversions are paid from what you have deposited, and clicks go elsewhere while there is none.");
+  }
+  const values = (key) => advertisers.map((balance) => money(balance[key]));
+  return tiles([
+    { name: "Available", values: values("available"), note: "For new conversions" },
+    { name: "Reserved", values: values("reserved"), note: "For conversions being checked or booked" },
+    { name: "Balance", values: values("prepaid"), note: "Deposits less what was booked" },
+    { name: "Credit limit", values: values("credit_limit"), note: "How far below zero you may go" },
+  ]);
+}

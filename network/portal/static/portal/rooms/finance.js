@@ -1,0 +1,105 @@
+/** Finance's room: what is owed, which runs wait for a second person, what was sent, the balances. */
+
+import { get } from "../api.js";
+import { el } from "../dom.js";
+import { count, money, short, time, words } from "../format.js";
+import { names } from "../names.js";
+import { section } from "../section.js";
+import { empty, table } from "../table.js";
+import { tiles } from "../tiles.js";
+import { trend } from "../trend.js";
+import { state } from "../verdict.js";
+
+const ROWS = 10;
+const PEOPLE = 200;
+const OWED = [
+  { kind: "affiliate_held", name: "Held", note: "Until the offers' holds are over" },
+  { kind: "affiliate_payable", name: "Payable", note: "Goes into the next run" },
+  { kind: "affiliate_in_payout", name: "In payout", note: "Locked or sent, not settled" },
+  { kind: "advertiser_prepaid", name: "Prepaid", note: "What advertisers still have" },
+];
+const FLOWS = [
+  { key: "revenue", name: "Revenue" },
+  { key: "commission", name: "Commission" },
+];
+
+/** The parts of the room; `me` is the one who looks. */
+export function finance(me) {
+  return [
+    section("What is owed", owed),
+    section("Runs waiting for approval", () => waiting(me.person.id)),
+    section("The last 30 days", () => trend(FLOWS, "Nothing in the last 30 days. What conversions bring in and cost stands here, day by day.")),
+    section("Latest payouts", payouts),
+    section("Balances", balances),
+  ];
+}
+
+async function owed() {
+  const { network } = await get("balances");
+  return tiles(OWED.map(({ kind, name, note }) => ({
+    name,
+    note,
+    values: network.filter((account) => account.kind === kind).map(({ balance }) => money(balance)),
+  })));
+}
+
+async function waiting(self) {
+  const { results } = await get("payout-runs", { state: "locked", limit: ROWS });
+  if (!results.length) {
+    return empty("No run waits. One person builds a run and locks it; then it stands here until another person approves exactly that content.");
+  }
+  const people = await get("memberships", { role: "finance", limit: PEOPLE });
+  const person = new Map(people.results.map((member) => [member.person.id, member.person.name || member.person.email]));
+  const maker = (run) => (run.maker === self ? "You, so another person approves" : person.get(run.maker) ?? `#${run.maker}`);
+  return table("Runs waiting for approval", [
+    { head: "Run", cell: (run) => `#${run.id}` },
+    { head: "Made by", cell: maker },
+    { head: "Locked (UTC)", cell: (run) => time(run.locked_at) },
+    { head: "Content", cell: (run) => el("code", { title: run.content_sha256 }, short(run.content_sha256)) },
+    { head: "Payouts", kind: "number", cell: (run) => count(run.payouts_count) },
+    { head: "Total", kind: "number", cell: (run) => money(run.total) },
+  ], results);
+}
+
+async function payouts() {
+  const { results } = await get("payouts", { limit: ROWS });
+  if (!results.length) return empty("No payouts yet. A run makes one for each affiliate with enough payable money and a payee method.");
+  const affiliate = await names("affiliates", results.map((payout) => payout.affiliate));
+  return table("Latest payouts", [
+    { head: "Payout", cell: (payout) => `#${payout.id}` },
+    { head: "Run", cell: (payout) => `#${payout.run}` },
+    { head: "Affiliate", cell: (payout) => affiliate(payout.affiliate) },
+    { head: "Account", cell: (payout) => `…${payout.account_last4}` },
+    { head: "State", cell: (payout) => state(payout.state) },
+    { head: "Net", kind: "number", cell: (payout) => money(payout.net) },
+  ], results);
+}
+
+async function balances() {
+  const { affiliates, advertisers, network } = await get("balances");
+  if (!network.length) return empty("The books are empty. The first deposit opens them.");
+  return [
+    ...await largest("affiliates", "Affiliate", affiliates, ["held", "payable", "in_payout", "paid"]),
+    ...await largest("advertisers", "Advertiser", advertisers, ["prepaid", "reserved", "available", "credit_limit"]),
+    el("h3", {}, "All accounts"),
+    table("All accounts", [{ head: "Account", cell: (row) => words(row.kind) }, column("balance")], network),
+  ];
+}
+
+/** Whose balances are the largest; the API has them in that order. */
+async function largest(collection, head, all, keys) {
+  const rows = all.slice(0, ROWS);
+  const id = (row) => row[head.toLowerCase()];
+  const name = await names(collection, rows.map(id));
+  const title = `${head}s`;
+  return [
+    el("h3", {}, title),
+    rows.length
+      ? table(title, [{ head, cell: (row) => name(id(row)) }, ...keys.map(column)], rows)
+      : empty("None yet."),
+  ];
+}
+
+function column(key) {
+  return { head: words(key), kind: "number", cell: (row) => money(row[key]) };
+}

@@ -1,0 +1,117 @@
+"""A real PostgreSQL for every run, a fresh database where a test commits, and a clock to move."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests import environment
+from tests.databases import Databases, with_database
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Bring in the cast, whose module needs the models and so a Django that is set up."""
+    session.config.pluginmanager.import_plugin("tests.cast")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server and leave nothing behind."""
+    if environment.server:
+        environment.server.discard()
+    shutil.rmtree(environment.STATE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def databases(django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
+    """The migrated template and the means to clone it; starts the embedded server if there is one.
+
+    With a server of one's own, DATABASE_OWNER_URL needs the right to create databases.
+    """
+    if server := environment.server:
+        server.start()
+    admin_url = server.superuser_url() if server else os.environ["DATABASE_OWNER_URL"]
+    with psycopg.connect(admin_url, autocommit=True) as admin, django_db_blocker.unblock():
+        databases = Databases(admin)
+        databases.make_template()
+        databases.clone("test")
+        # The blocker is back while tests run: a test without a database fixture has none.
+        with django_db_blocker.block():
+            yield databases
+        databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(databases: Databases) -> None:
+    """Instead of pytest-django's: tests that are rolled back share one clone of the template."""
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """A database of this test alone, with real commits."""
+
+    url: str
+    owner_url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment for a process of ours that shall work on this database."""
+        return os.environ | {"DATABASE_URL": self.url, "DATABASE_OWNER_URL": self.owner_url}
+
+
+@pytest.fixture
+def fresh_db(databases: Databases, django_db_blocker: DjangoDbBlocker) -> Iterator[FreshDatabase]:
+    """A clone of the template for tests that commit, use threads or start processes."""
+    with django_db_blocker.unblock():
+        databases.clone("fresh")
+        name = databases.name("fresh")
+        yield FreshDatabase(
+            url=with_database(os.environ["DATABASE_URL"], name),
+            owner_url=with_database(os.environ["DATABASE_OWNER_URL"], name),
+        )
+        databases.use("test")
+        databases.drop("fresh")
+
+
+@pytest.fixture
+def transactional_db(fresh_db: FreshDatabase) -> None:
+    """pytest-django's own would reset by TRUNCATE, which append-only tables refuse."""
+
+
+class Clock:
+    """The business time of this process and of all that share its CLOCK_FILE."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = Decimal(0)
+
+    def set(self, instant: datetime) -> None:
+        """Make it `instant` now; time goes on from there."""
+        self._move_to(Decimal((instant - datetime.now(UTC)) // timedelta(microseconds=1)) / 10**6)
+
+    def forward(self, **distance: float) -> None:
+        """Move on by `days=1`, `seconds=90` or what else timedelta takes."""
+        self._move_to(
+            self._offset + Decimal(timedelta(**distance) // timedelta(microseconds=1)) / 10**6
+        )
+
+    def _move_to(self, offset: Decimal) -> None:
+        self._offset = offset
+        # Renamed into place: a reader sees the old time or the new one, never half a number.
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(f"{offset:f}")
+        fresh.replace(self._path)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Moves the time; real time is back after the test."""
+    path = Path(os.environ["CLOCK_FILE"])
+    yield Clock(path)
+    path.unlink(missing_ok=True)

@@ -1,0 +1,34 @@
+"""The environment of a test run, made by importing this module, before anything needs Django.
+
+Without a DATABASE_URL, the run has a PostgreSQL of its own in a temporary directory.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import django
+from hypothesis import settings as hypothesis_settings
+
+from network.embedded import postgres
+
+STATE = Path(tempfile.mkdtemp(prefix="peraction-tests-"))
+
+server: postgres.EmbeddedPostgres | None = None
+if "DATABASE_URL" not in os.environ:
+    server = postgres.EmbeddedPostgres(STATE / "postgres", fsync=False)
+    os.environ["DATABASE_URL"] = server.url(postgres.APP_ROLE)
+    os.environ["DATABASE_OWNER_URL"] = server.url(postgres.OWNER_ROLE)
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "network.settings"
+os.environ["MODE"] = "test"
+os.environ["CLOCK_FILE"] = str(STATE / "clock")
+os.environ.setdefault("OUTGOING_ALLOW", "127.0.0.0/8")
+# All tests together ask more often than any actor may.
+os.environ.setdefault("API_RATE_PER_MINUTE", "1000000")
+
+django.setup()
+
+# A busy machine is no reason to fail.
+hypothesis_settings.register_profile("peraction", deadline=None)
+hypothesis_settings.load_profile("peraction")
