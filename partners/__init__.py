@@ -1,0 +1,1 @@
+"""Who the network works with, and on what terms."""

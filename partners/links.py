@@ -1,0 +1,64 @@
+"""Tracking links: a short random code for an affiliate and an offer that it has access to."""
+
+import secrets
+import string
+from typing import Final
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from network import clock
+from network.errors import Forbidden, Unavailable
+from partners import offers
+from partners.actors import Actor
+from partners.applications import check_open
+from partners.models import Affiliate, Link, Offer
+
+ALPHABET: Final = string.digits + string.ascii_letters
+# 62 ** 10 codes: nobody finds another's link by guessing, and a clash is a curiosity.
+CODE_LENGTH: Final = 10
+TRIES: Final = 5
+
+
+class NotApproved(Forbidden):
+    """This offer wants an approved application before links are given."""
+
+    code = "not_approved"
+
+
+def visible(actor: Actor) -> QuerySet[Link]:
+    """The affiliate's own links, or all."""
+    if actor.sees_all:
+        return Link.objects.all()
+    return Link.objects.filter(affiliate=actor.affiliate_id)
+
+
+def create(*, offer: Offer, affiliate: Affiliate, name: str = "") -> Link:
+    """A new active link; NotApproved, OfferNotOpen or AffiliateNotActive without access."""
+    check_open(offer, affiliate)
+    if not Offer.objects.filter(offers.has_access(affiliate.pk), pk=offer.pk).exists():
+        raise NotApproved()
+    for _ in range(TRIES):
+        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        try:
+            with transaction.atomic():
+                return Link.objects.create(
+                    code=code, offer=offer, affiliate=affiliate, name=name, created_at=clock.now()
+                )
+        except IntegrityError:
+            continue  # somebody has this code
+    raise Unavailable("No free link code was found; try again.")
+
+
+def change(link: Link, **changes: object) -> None:
+    """Rename a link, or switch it off and on (`name`, `active`)."""
+    for column, value in changes.items():
+        setattr(link, column, value)
+    if changes:
+        link.save(update_fields=list(changes))
+
+
+def url(link: Link) -> str:
+    """The address that the affiliate puts on its pages."""
+    return f"{settings.TRACKER_URL}/c/{link.code}"

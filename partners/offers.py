@@ -1,0 +1,162 @@
+"""Offers: drafted by their advertiser, activated, paused, ended; and who gets to see them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from network import clock
+from network.errors import BadInput, Conflict, IllegalMove
+from partners import goals
+from partners.actors import Actor
+from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
+
+Status = Offer.Status
+
+# move -> (from, to). An ended offer stays ended: its terms and reports are closed business.
+MOVES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
+    "activate": (frozenset({Status.DRAFT, Status.PAUSED}), Status.ACTIVE),
+    "pause": (frozenset({Status.ACTIVE}), Status.PAUSED),
+    "end": (frozenset({Status.DRAFT, Status.ACTIVE, Status.PAUSED}), Status.ENDED),
+}
+_check_syntax = URLValidator(schemes=["http", "https"])
+
+
+class UrlInvalid(BadInput):
+    """An address is http or https with a host, in ASCII, without a user name or password."""
+
+    code = "url_invalid"
+
+
+class OfferDatesInvalid(BadInput):
+    """An offer ends after it starts."""
+
+    code = "offer_dates_invalid"
+
+
+class WindowEmpty(BadInput):
+    """The minimum from click to conversion is not longer than the click window."""
+
+    code = "window_empty"
+
+
+class OfferIncomplete(Conflict):
+    """An active offer has a default goal, and each of its goals has terms for everybody."""
+
+    code = "offer_incomplete"
+
+
+class OfferEnded(Conflict):
+    """An ended offer does not change any more."""
+
+    code = "offer_ended"
+
+
+def visible(actor: Actor) -> QuerySet[Offer]:
+    """The offers that the actor may know of.
+
+    An affiliate knows active ones that are public or take applications, and whatever it was let
+    into or has a link for, save drafts.
+    """
+    if actor.sees_all:
+        return Offer.objects.all()
+    if actor.role == Role.ADVERTISER:
+        return Offer.objects.filter(advertiser=actor.advertiser_id)
+    return (
+        Offer.objects.exclude(status=Status.DRAFT)
+        .annotate(has_access=has_access(actor.affiliate_id))
+        .filter(
+            Q(status=Status.ACTIVE, visibility__in=("public", "approval"))
+            | Q(has_access=True)
+            | Q(Exists(Link.objects.filter(offer=OuterRef("pk"), affiliate=actor.affiliate_id)))
+        )
+    )
+
+
+def has_access(affiliate_id: int | None) -> Q:
+    """Whether the affiliate may take links: the offer is public, or the affiliate was let in."""
+    let_in = Application.objects.filter(
+        offer=OuterRef("pk"), affiliate=affiliate_id, status=Application.Status.APPROVED
+    )
+    return Q(visibility=Offer.Visibility.PUBLIC) | Q(Exists(let_in))
+
+
+def create(
+    *,
+    actor: Actor,
+    advertiser: Advertiser,
+    new_goals: Sequence[goals.NewGoal] = (),
+    **fields: Any,
+) -> Offer:
+    """A draft with its goals and their terms, all or nothing.
+
+    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty and what `goals.add_goal` raises.
+    """
+    offer = Offer(advertiser=advertiser, created_at=clock.now(), **fields)
+    _check(offer)
+    with transaction.atomic():
+        offer.save(force_insert=True)
+        for new in sorted(new_goals, key=lambda new: not new.is_default):
+            goals.add_goal(offer, new, actor=actor)
+    return offer
+
+
+def change(offer: Offer, changes: Mapping[str, Any]) -> Offer:
+    """The offer with other columns; the currency and the advertiser stay.
+
+    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty, OfferEnded.
+    """
+    with transaction.atomic():
+        # Checked as a whole after locking: two half changes may not add up to a wrong one.
+        locked = Offer.objects.select_for_update().get(pk=offer.pk)
+        if locked.status == Status.ENDED:
+            raise OfferEnded()
+        for column, value in changes.items():
+            setattr(locked, column, value)
+        _check(locked)
+        if changes:
+            locked.save(update_fields=list(changes))
+    return locked
+
+
+def move(offer: Offer, name: str) -> Offer:
+    """Make one of the MOVES; IllegalMove from another state, OfferIncomplete on activation."""
+    sources, target = MOVES[name]
+    if name == "activate":
+        _check_complete(offer)
+    if not Offer.objects.filter(pk=offer.pk, status__in=sources).update(status=target):
+        raise IllegalMove(f"An offer that is {offer.status} cannot {name}.")
+    offer.status = target
+    return offer
+
+
+def _check(offer: Offer) -> None:
+    check_url(offer.landing_url, pointer="/landing_url")
+    if offer.fallback_url:
+        check_url(offer.fallback_url, pointer="/fallback_url")
+    if offer.starts_at and offer.ends_at and offer.ends_at <= offer.starts_at:
+        raise OfferDatesInvalid(pointer="/ends_at")
+    if offer.min_click_to_conversion_s > offer.click_window_s:
+        raise WindowEmpty(pointer="/min_click_to_conversion_s")
+
+
+def check_url(url: str, *, pointer: str) -> None:
+    """UrlInvalid for an address that no visitor should be sent to; macros may stand in the path."""
+    try:
+        _check_syntax(url)
+        parts = urlsplit(url)
+    except (ValidationError, ValueError):
+        raise UrlInvalid(pointer=pointer) from None
+    if not url.isascii() or not parts.hostname or "@" in parts.netloc:
+        raise UrlInvalid(pointer=pointer)
+
+
+def _check_complete(offer: Offer) -> None:
+    priced = Terms.objects.filter(goal=OuterRef("pk"), affiliate=None)
+    its_goals = Goal.objects.filter(offer=offer)
+    if not its_goals.filter(is_default=True).exists() or its_goals.filter(~Exists(priced)).exists():
+        raise OfferIncomplete()

@@ -1,0 +1,39 @@
+"""The addresses of partners below /api/v1/."""
+
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from partners.api.advertisers import AdvertiserViews, ReportKeyViews
+from partners.api.affiliates import AffiliateViews
+from partners.api.applications import ApplicationViews, OfferApplicationViews
+from partners.api.goals import GoalViews, TermsViews
+from partners.api.keys import KeyViews
+from partners.api.links import LinkViews
+from partners.api.offers import OfferViews
+from partners.api.organisations import MembershipViews, OrganisationViews
+from partners.api.payees import PayeeViews
+from partners.api.sessions import MeView, PasswordView, SessionView
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("api-keys", KeyViews)
+router.register("organisations", OrganisationViews)
+router.register("memberships", MembershipViews)
+router.register("advertisers", AdvertiserViews)
+router.register("advertisers/<int:advertiser_id>/report-keys", ReportKeyViews)
+router.register("affiliates", AffiliateViews)
+router.register("offers", OfferViews)
+router.register("offers/<int:offer_id>/goals", GoalViews)
+router.register("goals/<int:goal_id>/terms", TermsViews)
+router.register(
+    "offers/<int:offer_id>/applications", OfferApplicationViews, basename="offer-application"
+)
+router.register("applications", ApplicationViews)
+router.register("links", LinkViews)
+router.register("payee-methods", PayeeViews)
+
+urlpatterns = [
+    path("session", SessionView.as_view()),
+    path("me", MeView.as_view()),
+    path("me/password", PasswordView.as_view()),
+    path("", include(router.urls)),
+]
