@@ -1,0 +1,5 @@
+"""Fixtures of the tests of tracking."""
+
+from tests.tracking.receiver import receiver
+
+__all__ = ["receiver"]

@@ -1,0 +1,126 @@
+"""Reading a report: what is taken from query and body, what is hidden, what is at fault."""
+
+import pytest
+
+from network.errors import Malformed
+from network.ids import uuid7
+from tracking.clicks import ids
+from tracking.conversions import evidence, message
+
+FORM = {b"content-type": b"application/x-www-form-urlencoded"}
+JSON = {b"content-type": b"application/json; charset=utf-8"}
+
+
+def read(query=b"", *, body=b"", headers=FORM):
+    return message.read(method="POST", path="/postback", query=query, headers=headers, body=body)
+
+
+def fault(**fields):
+    found = evidence.read({"click_id": ids.mint(uuid7())} | fields).fault
+    return found and found.code
+
+
+def test_query_and_form_are_one_set_of_fields():
+    said = read(b"advertiser=acme&x=1", body=b"order_id=a%20b&amount=1.50")
+    assert said.fields == {"advertiser": "acme", "order_id": "a b", "amount": "1.50"}
+
+
+def test_json_keeps_its_types_and_null_is_absent():
+    said = read(body=b'{"order_id": 7, "amount": 1.5, "goal": null, "x": [1]}', headers=JSON)
+    assert said.fields == {"order_id": 7, "amount": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "headers"),
+    [
+        (b"goal=a&goal=a", b"", FORM),
+        (b"goal=a", b"goal=b", FORM),
+        (b"goal=a", b'{"goal": "b"}', JSON),
+        (b"", b"[]", JSON),
+        (b"", b"{", JSON),
+        (b"", b'{"goal": "\xff"}', JSON),
+        (b"", b"x", {b"content-type": b"multipart/form-data; boundary=x"}),
+    ],
+)
+def test_what_can_be_read_two_ways_or_none_is_malformed(query, body, headers):
+    with pytest.raises(Malformed):
+        read(query, body=body, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (b"a=1&token=s3cret&b=2", "a=1&token=[hidden]&b=2"),
+        (b"tok%65n=s3cret", "tok%65n=[hidden]"),
+        (b"a=1&sig=s3cret", "a=1&sig=[hidden]"),
+        (b"a=%00\0b", "a=%00b"),
+    ],
+)
+def test_no_secret_is_kept_of_a_query_or_a_form(raw, kept):
+    assert read(raw).stored_query == kept
+    assert read(body=raw).stored_body == kept
+
+
+def test_no_secret_is_kept_of_json():
+    said = read(body=b'{"token":"s3cret","x":{"y":1}}', headers=JSON)
+    assert said.stored_body == '{"token":"[hidden]","x":{"y":1}}'
+    assert said.fields["token"] == "s3cret"
+
+
+def test_json_without_a_secret_is_kept_as_it_came():
+    body = b'{ "order_id":   "1" }'
+    assert read(body=body, headers=JSON).stored_body == body.decode()
+
+
+def test_evidence_is_read_whole():
+    id = uuid7()
+    said = evidence.read(
+        {"click_id": ids.mint(id), "goal": "Sale", "order_id": " 1001 ", "event_id": 7}
+        | {"amount": "49.90", "currency": "eur", "test": "1"}
+    )
+    assert (said.click_id, said.goal_code, said.order_ref, said.event_ref) == (
+        id,
+        "Sale",
+        "1001",
+        "7",
+    )
+    assert (said.sale_micros, said.currency, said.is_test) == (49_900_000, "EUR", True)
+    assert said.fault is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"click_id": "A" * 32}, "unknown_click"),
+        ({"click_id": ""}, "unknown_click"),
+        ({"amount": 49.9}, "money_must_be_string"),
+        ({"amount": 49}, "money_must_be_string"),
+        ({"amount": "49,90"}, "amount_invalid"),
+        ({"amount": "-1"}, "amount_invalid"),
+        ({"amount": "1e3"}, "amount_invalid"),
+        ({"amount": "0.0000001"}, "amount_too_fine"),
+        ({"amount": "1000000001"}, "amount_too_large"),
+        ({"currency": "EURO"}, "currency_not_offers"),
+        ({"order_id": "x" * 121}, "malformed"),
+        ({"order_id": "a\0b"}, "malformed"),
+        ({"order_id": ["1"]}, "malformed"),
+        ({"order_id": True}, "malformed"),
+        ({"goal": "x" * 41}, "malformed"),
+    ],
+)
+def test_faults_have_their_codes(fields, code):
+    assert fault(**fields) == code
+
+
+def test_what_can_be_read_is_kept_beside_a_fault():
+    said = evidence.read({"click_id": "forged", "order_id": "1001", "amount": "1.00"})
+    assert (said.fault.code, said.order_ref, said.sale_micros) == (
+        "unknown_click",
+        "1001",
+        1_000_000,
+    )
+
+
+def test_an_amount_of_nothing_is_an_amount():
+    assert evidence.read({"amount": "0.00"}).sale_micros == 0
+    assert evidence.read({"amount": ""}).sale_micros is None

@@ -1,0 +1,200 @@
+"""Reports equal a recount of their rows, in any zone, for any grouping, and show own money only."""
+
+import csv
+import io
+import random
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests import factories
+from tests.tracking.rows import make_approved, make_click, make_conversion
+from tracking.clicks.models import Click
+from tracking.conversions import lifecycle
+from tracking.conversions.models import Conversion
+from tracking.reports.api import LINES_MAX
+
+pytestmark = pytest.mark.django_db
+BASE = "/api/v1/reports"
+UNIT = 1_000_000
+# The days around the change to summer time in Berlin, one of which has 23 hours.
+BEGIN = datetime(2026, 3, 27, tzinfo=UTC)
+PERIOD = "from=2026-03-27&to=2026-03-31&tz=Europe/Berlin"
+
+
+@pytest.fixture
+def traffic(alice, bob, acme, rival):
+    """Clicks and conversions of two affiliates on three offers in every state, over four days."""
+    dice = random.Random(4)
+    links = []
+    for advertiser, currency in ((acme, "EUR"), (acme, "USD"), (rival, "EUR")):
+        factories.fund(advertiser.advertiser, currency)
+        offer = factories.make_offer(advertiser.advertiser, currency=currency)
+        factories.make_goal(offer, "lead", terms={"revenue_fixed_micros": 3 * UNIT})
+        links += [factories.make_link(offer, who.affiliate) for who in (alice, bob)]
+    for _ in range(60):
+        ts = BEGIN + timedelta(minutes=dice.randrange(5 * 24 * 60))
+        make_click(dice.choice(links), ts=ts, reason=dice.choice(["ok", "offer_ended"]))
+    for _ in range(60):
+        link = dice.choice(links)
+        status = dice.choice(["pending", "over_cap", "unfunded", "rejected", "reversed"])
+        make = dice.choice([make_conversion, make_approved])
+        fields = {"status": status} if make is make_conversion else {}
+        make(
+            link,
+            goal=dice.choice(list(link.offer.goals.all())),
+            sale=dice.randrange(500),
+            received_at=BEGIN + timedelta(minutes=dice.randrange(5 * 24 * 60)),
+            is_test=dice.random() < 0.1,
+            **fields,
+        )
+    return links
+
+
+def report(member, query=""):
+    answer = member.api.get(f"{BASE}?{query}")
+    assert answer.status_code == 200, answer.content
+    return answer.json()["results"]
+
+
+def recount(zone):
+    """The same numbers by plain Python, by offer, affiliate, goal, day and currency."""
+    cells = defaultdict(Counter)
+    first, last = date(2026, 3, 27), date(2026, 3, 31)
+    currencies = {each.offer_id: each.offer.currency for each in Conversion.objects.all()}
+    for click in Click.objects.all():
+        key = (click.offer_id, click.affiliate_id, None, click.ts.astimezone(zone).date())
+        cells[(*key, currencies[click.offer_id])]["clicks"] += 1
+        cells[(*key, currencies[click.offer_id])]["valid"] += click.reason == "ok"
+    for each in Conversion.objects.filter(is_test=False):
+        day = each.received_at.astimezone(zone).date()
+        cell = cells[each.offer_id, each.affiliate_id, each.goal_id, day, each.currency]
+        cell[each.status] += 1
+        if each.status == "approved":
+            cell["revenue"] += each.revenue_micros
+            cell["commission"] += each.commission_micros
+    return {key: cell for key, cell in cells.items() if first <= key[3] <= last}
+
+
+def micros(money):
+    return int(money["amount"].replace(".", "").ljust(1)) * 10 ** (
+        6 - len(money["amount"].partition(".")[2])
+    )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati"])
+def test_a_report_equals_a_recount_of_its_rows(olga, traffic, zone):
+    query = f"group=offer,affiliate,goal,day&from=2026-03-27&to=2026-03-31&tz={zone}"
+    lines = report(olga, query)
+    expected = recount(ZoneInfo(zone))
+    assert len(lines) == len(expected)
+    for line in lines:
+        day = date.fromisoformat(line["day"])
+        cell = expected[line["offer"], line["affiliate"], line["goal"], day, line["currency"]]
+        assert (line["clicks"], line["valid_clicks"]) == (cell["clicks"], cell["valid"])
+        assert line["conversions"] == {name: cell[name] for name in line["conversions"]}
+        assert micros(line["revenue"]) == cell["revenue"]
+        assert micros(line["commission"]) == cell["commission"]
+
+
+@pytest.mark.parametrize("group", ["", "offer", "affiliate", "goal", "day", "day,goal"])
+def test_every_grouping_adds_up_to_the_same(olga, traffic, group):
+    lines = report(olga, f"group={group}&{PERIOD}")
+    expected = recount(ZoneInfo("Europe/Berlin")).values()
+    assert sum(line["clicks"] for line in lines) == sum(cell["clicks"] for cell in expected)
+    for currency in ("EUR", "USD"):
+        own = [line for line in lines if line["currency"] == currency]
+        whole = [
+            cell for key, cell in recount(ZoneInfo("Europe/Berlin")).items() if key[4] == currency
+        ]
+        assert sum(micros(line["revenue"]) for line in own) == sum(c["revenue"] for c in whole)
+
+
+def test_the_affiliate_sees_own_rows_and_no_revenue(alice, bob, traffic):
+    lines = report(alice, f"group=affiliate,offer&{PERIOD}")
+    assert {line["affiliate"] for line in lines} == {alice.affiliate.pk}
+    assert all("revenue" not in name for line in lines for name in line)
+    assert report(alice, f"affiliate={bob.affiliate.pk}&{PERIOD}") == []
+
+
+def test_the_advertiser_sees_own_rows_and_no_commission(acme, rival, traffic):
+    lines = report(acme, f"group=offer&{PERIOD}")
+    own = {offer.pk for offer in acme.advertiser.offers.all()}
+    assert {line["offer"] for line in lines} == own
+    assert all("commission" not in name for line in lines for name in line)
+    assert report(acme, f"advertiser={rival.advertiser.pk}&{PERIOD}") == []
+
+
+def test_a_reversal_lowers_what_was_approved(olga):
+    link = factories.make_link()
+    factories.fund(link.offer.advertiser)
+    conversion = make_approved(link, sale=100)
+    lifecycle.reverse(conversion.pk, reason="returned", actor="user:1", refund_micros=40 * UNIT)
+    (line,) = report(olga, "group=offer")
+    assert (line["revenue"]["amount"], line["commission"]["amount"]) == ("6.00", "4.20")
+
+
+def test_clicks_on_unknown_links_have_no_offer_and_no_currency(olga):
+    make_click(factories.make_link(), offer_id=0, affiliate_id=0, reason="link_unknown")
+    (line,) = report(olga, "group=offer")
+    assert (line["offer"], line["offer_name"], line["currency"]) == (0, None, None)
+    assert (line["clicks"], line["valid_clicks"], line["revenue"]) == (1, 0, None)
+
+
+@pytest.mark.parametrize("accept", ["text/csv", None])
+def test_a_report_is_a_table_too(olga, traffic, accept):
+    query = f"group=offer,day&{PERIOD}"
+    headers = {"accept": accept} if accept else {}
+    answer = olga.api.get(f"{BASE}?{query}{'' if accept else '&format=csv'}", headers=headers)
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+    lines = report(olga, query)
+    assert [row["clicks"] for row in rows] == [str(line["clicks"]) for line in lines]
+    assert [row["revenue"] for row in rows] == [line["revenue"]["amount"] for line in lines]
+    assert [row["approved"] for row in rows] == [
+        str(line["conversions"]["approved"]) for line in lines
+    ]
+
+
+def test_no_name_becomes_a_formula(olga):
+    link = factories.make_link(factories.make_offer(name='=HYPERLINK("x"),1'))
+    make_click(link)
+    answer = olga.api.get(f"{BASE}?group=offer&format=csv")
+    (row,) = csv.DictReader(io.StringIO(answer.content.decode()))
+    assert row["offer_name"] == '\'=HYPERLINK("x"),1'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nonsense=1",
+        "group=offer,offer",
+        "group=colour",
+        "from=2026-13-01",
+        "from=",
+        "from=2026-05-02&to=2026-05-01",
+        "from=2016-05-02&to=2026-05-01",
+        "to=9999-12-31",
+        "to=0001-01-01",
+        "tz=Mars/Base",
+        "tz=../etc/passwd",
+        "offer=x",
+        f"offer={10**18}",
+        "limit=5",
+    ],
+)
+def test_parameters_that_cannot_be_read_are_refused(olga, query):
+    for form in ("", "&format=csv"):
+        answer = olga.api.get(f"{BASE}?{query}{form}")
+        assert answer.status_code == 400
+        assert answer.json()["code"] in ("invalid_parameter", "unknown_parameter")
+
+
+def test_a_report_says_what_it_covers(alice, clock):
+    clock.set(datetime(2026, 5, 31, 23, 30, tzinfo=UTC))
+    told = alice.api.get(f"{BASE}?tz=Europe/Berlin").json()
+    assert (told["from"], told["to"], told["tz"]) == ("2026-05-03", "2026-06-01", "Europe/Berlin")
+    assert told["complete_until"].startswith("2026-05-31T23:30")
+    assert LINES_MAX > 10_000

@@ -1,0 +1,113 @@
+"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback`, its health.
+
+Django's request stack is not on the way; of Django there are only settings and the log's form.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.log import configure_logging
+from psycopg.conninfo import make_conninfo
+
+from partners.watcher import Watcher
+from tracking.clicks.edge import PREFIX, ClickEdge
+from tracking.clicks.pages import NOWHERE
+from tracking.clicks.record import Recorder
+from tracking.conversions.desk import Desk
+from tracking.conversions.edge import PATH, ReportEdge
+from tracking.responses import Receive, Scope, Send, json, page
+
+DRAIN_MAX_S: Final = 10.0
+
+
+class Tracker:
+    """Both edges on one event loop; clicks, reports, configuration have a connection each."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.watcher = Watcher(conninfo)
+        self.recorder = Recorder(conninfo)
+        self.desk = Desk(conninfo)
+        self.clicks = ClickEdge(self.watcher, self.recorder)
+        self.reports = ReportEdge(self.watcher, self.desk)
+        runs = (self.watcher.run(), self.recorder.run(), self.reports.run())
+        self._tasks = [asyncio.create_task(run) for run in runs]
+
+    async def close(self) -> None:
+        """Store what is queued, then let go of everything."""
+        await self.recorder.drain(patience_s=DRAIN_MAX_S)
+        await self.reports.drain(patience_s=DRAIN_MAX_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self.desk.close)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        if path.startswith(PREFIX):
+            await self.clicks.answer(scope, send)
+        elif path == PATH:
+            await self.reports.answer(scope, receive, send)
+        elif path == "/healthz":
+            await json(send, 200, self._health())
+        elif path == "/readyz":
+            await json(send, 200 if self._ready() else 503, self._health())
+        else:
+            await page(send, 404, NOWHERE)
+
+    def _ready(self) -> bool:
+        return self.recorder.connected and self.watcher.snapshot is not None
+
+    def _health(self) -> dict[str, object]:
+        loaded = self.watcher.snapshot
+        return {
+            "status": "ok",
+            "clicks": "connected" if self.recorder.connected else "away",
+            "configuration": loaded.stamp[0] if loaded else None,
+            "reports_refused": dict(self.reports.refused),
+        }
+
+
+class App:
+    """The ASGI callable: begins and ends a Tracker with the server's worker."""
+
+    def __init__(self) -> None:
+        self._tracker: Tracker | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the life of a worker."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and self._tracker is not None:
+            await self._tracker.handle(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        # The database may be away: then clicks are answered 503 until it comes.
+        self._tracker = Tracker(conninfo(settings.DATABASES["default"]))
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._tracker.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def conninfo(database: dict[str, Any]) -> str:
+    """Django's database settings as a libpq address."""
+    names: Sequence[tuple[str, str]] = (
+        ("NAME", "dbname"),
+        ("USER", "user"),
+        ("PASSWORD", "password"),
+        ("HOST", "host"),
+        ("PORT", "port"),
+    )
+    options = {name: value for name, value in database["OPTIONS"].items() if name != "pool"}
+    given = {libpq: database[django] for django, libpq in names if database[django]}
+    return make_conninfo(**given, **options)
+
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "network.settings")
+configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+app = App()

@@ -1,0 +1,1 @@
+"""Clicks: the redirect server and what it stores."""

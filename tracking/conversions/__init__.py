@@ -1,0 +1,1 @@
+"""Conversions: reports taken once, a lifecycle with reasons, and the rows that hand them on."""

@@ -1,0 +1,234 @@
+"""`conversions`: what was reported and what became of it, why, and the decisions of people."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from network.api.fields import MoneyField, MoneyOf
+from network.api.filters import period
+from network.api.serializers import StrictSerializer
+from network.errors import CurrencyMismatch
+from network.money import Money
+from partners.actors import Actor
+from partners.api.resources import Resource
+from partners.models import Role
+from tracking.clicks import ids
+from tracking.clicks.api import ExternalClickId
+from tracking.conversions import lifecycle
+from tracking.conversions.explain import explain
+from tracking.conversions.models import Conversion
+from tracking.conversions.reasons import ACCEPTANCES, REFUSALS, category
+from tracking.visible import visible
+
+_DECIDERS = (Role.OPERATOR, Role.ADVERTISER)
+NOTE_MAX = 200
+
+
+class ConversionForAffiliate(serializers.ModelSerializer[Conversion]):
+    """A conversion with what the affiliate earns by it and the category of the reason."""
+
+    click_id = ExternalClickId()
+    commission = MoneyOf("commission_micros")
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Conversion
+        fields: tuple[str, ...] = (
+            "id",
+            "status",
+            "reason",
+            "received_at",
+            "offer",
+            "goal",
+            "affiliate",
+            "link",
+            "click_id",
+            "click_at",
+            "source",
+            "aff_click_id",
+            "subs",
+            "is_test",
+            "commission",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+    def get_reason(self, conversion: Conversion) -> str:
+        """The category: details of fraud rules stay inside."""
+        return category(conversion.reason)
+
+
+_ALL_BUT_MONEY = tuple(name for name in ConversionForAffiliate.Meta.fields if name != "commission")
+
+
+class ConversionForAdvertiser(serializers.ModelSerializer[Conversion]):
+    """A conversion with the sale and what the advertiser pays for it.
+
+    A pending one without `due_at` waits for a person.
+    """
+
+    click_id = ExternalClickId()
+    sale = MoneyOf("sale_micros")
+    revenue = MoneyOf("revenue_micros")
+
+    class Meta:
+        model = Conversion
+        fields: tuple[str, ...] = (
+            *_ALL_BUT_MONEY,
+            "advertiser",
+            "order_ref",
+            "event_ref",
+            "due_at",
+            "sale",
+            "revenue",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+
+class ConversionForNetwork(ConversionForAdvertiser):
+    """A conversion with both sides of its money."""
+
+    commission = MoneyOf("commission_micros")
+
+    class Meta(ConversionForAdvertiser.Meta):
+        fields = (*ConversionForAdvertiser.Meta.fields, "commission")
+        read_only_fields = fields
+
+
+class Acceptance(StrictSerializer):
+    """Why a person approves; the default names the person's role."""
+
+    reason = serializers.ChoiceField(ACCEPTANCES, required=False)
+    note = serializers.CharField(max_length=NOTE_MAX, required=False, allow_blank=True)
+
+
+class Refusal(StrictSerializer):
+    """Why a person rejects or reverses."""
+
+    reason = serializers.ChoiceField(REFUSALS)
+    note = serializers.CharField(max_length=NOTE_MAX, required=False, allow_blank=True)
+
+
+class Reversal(Refusal):
+    """Why a person reverses; `amount` is the part of the sale that was refunded, if not all."""
+
+    amount = MoneyField(required=False)
+
+
+class ConversionFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+    """Conversions by state, by whose they are, by order or click, and by time of receipt."""
+
+    offer = filters.NumberFilter("offer_id")
+    goal = filters.NumberFilter("goal_id")
+    affiliate = filters.NumberFilter("affiliate_id")
+    advertiser = filters.NumberFilter("advertiser_id")
+    link = filters.NumberFilter("link_id")
+    click_id = filters.CharFilter(method="of_click")
+    review = filters.BooleanFilter(method="in_review")
+
+    class Meta:
+        model = Conversion
+        fields = ("status", "order_ref", "is_test")
+
+    def of_click(self, rows: QuerySet[Conversion], name: str, text: str) -> QuerySet[Conversion]:
+        """Those of one click; none for an id that is not ours."""
+        id = ids.read(text)
+        return rows.filter(click_id=id) if id else rows.none()
+
+    def in_review(
+        self, rows: QuerySet[Conversion], name: str, wanted: bool
+    ) -> QuerySet[Conversion]:
+        """Those that wait for a person, or those that do not."""
+        waiting = {"status": Conversion.Status.PENDING, "due_at": None}
+        return rows.filter(**waiting) if wanted else rows.exclude(**waiting)
+
+
+ConversionFilter.base_filters |= period("received_at")
+
+
+class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Conversions, the latest first; decisions are for the operator and the offer's advertiser."""
+
+    queryset = Conversion.objects.all()
+    serializer_class = ConversionForNetwork
+    filterset_class = ConversionFilter
+    lookup_value_converter = "uuid"
+    ordering = ("-received_at", "-id")
+    roles = {
+        "list": tuple(Role),
+        "retrieve": tuple(Role),
+        "explain": tuple(Role),
+        "approve": _DECIDERS,
+        "reject": _DECIDERS,
+        "reverse": _DECIDERS,
+    }
+    scope = {
+        "list": "conversions:read",
+        "retrieve": "conversions:read",
+        "explain": "conversions:read",
+        "approve": "conversions:write",
+        "reject": "conversions:write",
+        "reverse": "conversions:write",
+    }
+    idempotent = {"approve": "required", "reverse": "required"}
+
+    def get_queryset(self) -> QuerySet[Conversion]:
+        return visible(Conversion.objects.all(), self.actor)
+
+    def serializer_for(self, actor: Actor) -> type[serializers.ModelSerializer[Conversion]]:
+        return {
+            Role.AFFILIATE: ConversionForAffiliate,
+            Role.ADVERTISER: ConversionForAdvertiser,
+        }.get(actor.role, ConversionForNetwork)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @action(detail=True)
+    def explain(self, request: Request, pk: UUID) -> Response:
+        """Why it is as it is: click, terms, evidence, every decision with its facts."""
+        return Response(explain(self.get_object(), self.actor.role))
+
+    @extend_schema(request=Acceptance)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: UUID) -> Response:
+        """Approve a pending or rejected conversion; its amounts are final from then on."""
+        conversion: Conversion = self.get_object()
+        said = {"reason": f"{self.actor.role}_approve"} | self.checked(Acceptance)
+        lifecycle.approve(conversion.pk, actor=self.actor.label, **said)
+        return self._changed(conversion)
+
+    @extend_schema(request=Refusal)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: UUID) -> Response:
+        """Reject a conversion that is not approved yet."""
+        conversion: Conversion = self.get_object()
+        lifecycle.reject(conversion.pk, actor=self.actor.label, **self.checked(Refusal))
+        return self._changed(conversion)
+
+    @extend_schema(request=Reversal)
+    @action(detail=True, methods=["post"])
+    def reverse(self, request: Request, pk: UUID) -> Response:
+        """Take back an approved conversion, whole or for the part of the sale that came back."""
+        conversion: Conversion = self.get_object()
+        said = self.checked(Reversal)
+        refund: Money | None = said.pop("amount", None)
+        if refund and refund.currency != conversion.currency:
+            raise CurrencyMismatch(
+                f"The conversion is in {conversion.currency}.", pointer="/amount/currency"
+            )
+        lifecycle.reverse(
+            conversion.pk,
+            actor=self.actor.label,
+            refund_micros=refund.micros if refund else None,
+            **said,
+        )
+        return self._changed(conversion)
+
+    def _changed(self, conversion: Conversion) -> Response:
+        conversion.refresh_from_db()
+        return Response(self.get_serializer(conversion).data)

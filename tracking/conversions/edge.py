@@ -1,0 +1,146 @@
+"""`/postback`: a report over HTTP, answered with what was stored of it, after the commit."""
+
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from network import clock
+from network.errors import Malformed, MethodNotAllowed, PeractionError, Unauthenticated, Unavailable
+from network.ids import uuid7
+from partners.snapshot import Snapshot
+from partners.watcher import Watcher
+from tracking.batches import Batches
+from tracking.conversions import evidence, message
+from tracking.conversions.answers import Answer, tell_error
+from tracking.conversions.authentication import Sender, authenticate
+from tracking.conversions.desk import Desk
+from tracking.conversions.evidence import Authenticated
+from tracking.conversions.message import Message
+from tracking.conversions.refusals import BodyTooLarge, SignatureExpired
+from tracking.responses import Header, Receive, Scope, Send, json
+
+log = structlog.get_logger(__name__)
+
+PATH: Final = "/postback"
+BODY_MAX: Final = 65_536
+BATCH_MAX: Final = 256
+WAITING_MAX: Final = 5_000
+_METHODS: Final = ("GET", "POST")
+
+
+class ReportEdge:
+    """Answers `/postback`; `refused` counts, by code, what was turned away and not stored."""
+
+    def __init__(self, watcher: Watcher, desk: Desk) -> None:
+        self.refused: Counter[str] = Counter()
+        self._watcher = watcher
+        self._desk = desk
+        self._batches: Batches[Authenticated, Answer] = Batches(
+            self._take, batch_max=BATCH_MAX, waiting_max=WAITING_MAX
+        )
+
+    async def run(self) -> None:
+        """Take in what is queued, until cancelled."""
+        await self._batches.run()
+
+    async def drain(self, *, patience_s: float) -> None:
+        """Return when everything queued is answered, or after `patience_s`."""
+        await self._batches.drain(patience_s=patience_s)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read one report, take it in, tell its sender."""
+        request_id = uuid7()
+        try:
+            answer = await self._report(request_id, scope, receive)
+        except PeractionError as error:
+            answer = tell_error(request_id, error)
+        headers: list[Header] = [(b"x-request-id", str(request_id).encode())]
+        await json(send, answer.status, answer.body, headers + _extra(answer.status))
+
+    async def _report(self, request_id: UUID, scope: Scope, receive: Receive) -> Answer:
+        read: Message | None = None
+        try:
+            if scope["method"] not in _METHODS:
+                raise MethodNotAllowed()
+            read = await _message(scope, receive)
+            sender = await self._sender(read)
+        except PeractionError as error:
+            self._count(request_id, error, read)
+            raise
+        return await self._batches.add(
+            Authenticated(
+                id=request_id,
+                received_at=clock.now(),
+                advertiser_id=sender.advertiser.id,
+                auth=sender.auth,
+                nonce=sender.nonce,
+                method=read.method,
+                query=read.stored_query,
+                body=read.stored_body,
+                evidence=evidence.read(read.fields),
+            )
+        )
+
+    async def _sender(self, read: Message) -> Sender:
+        try:
+            return authenticate(read, self._snapshot(), clock.now())
+        except SignatureExpired:
+            raise
+        except Unauthenticated:
+            # Perhaps the advertiser, its key or its token was made a moment ago.
+            await self._watcher.version_check()
+            return authenticate(read, self._snapshot(), clock.now())
+
+    async def _take(self, reports: list[Authenticated]) -> list[Answer | Exception]:
+        return [*await self._desk.take(reports, self._snapshot())]
+
+    def _snapshot(self) -> Snapshot:
+        if self._watcher.snapshot is None:
+            raise Unavailable("the configuration is not loaded yet")
+        return self._watcher.snapshot
+
+    def _count(self, request_id: UUID, error: PeractionError, read: Message | None) -> None:
+        self.refused[error.code] += 1
+        advertiser = str(read.fields.get("advertiser", ""))[:40] if read else ""
+        log.info(
+            "report.refused", code=error.code, advertiser=advertiser, request_id=str(request_id)
+        )
+
+
+async def _message(scope: Scope, receive: Receive) -> Message:
+    headers = dict(scope["headers"])
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > BODY_MAX:
+        raise BodyTooLarge()
+    return message.read(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"],
+        headers=headers,
+        body=await _body(receive),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. BodyTooLarge as soon as it is, whatever its declared length."""
+    body = b""
+    more = True
+    while more:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            raise Malformed("The body ended early.")
+        body += part.get("body", b"")
+        if len(body) > BODY_MAX:
+            raise BodyTooLarge()
+        more = part.get("more_body", False)
+    return body
+
+
+def _extra(status: int) -> list[Header]:
+    return {
+        401: [(b"www-authenticate", b"Peraction")],
+        405: [(b"allow", b"GET, POST")],
+        503: [(b"retry-after", b"1")],
+    }.get(status, [])

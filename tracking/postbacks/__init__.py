@@ -1,0 +1,1 @@
+"""Postbacks: telling the servers of affiliates what became of their people."""

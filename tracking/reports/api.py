@@ -1,0 +1,162 @@
+"""`reports`: numbers by offer, affiliate, goal and day, as JSON or CSV."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from network import clock
+from network.errors import BadInput, FieldError, InvalidParameter
+from partners.actors import Actor
+from partners.api.resources import Resource
+from partners.models import Role
+from tracking.reports import queries, tables
+from tracking.reports.queries import DIMENSIONS, Question
+
+DAYS: Final = 30
+DAYS_MAX: Final = 1_100
+LINES_MAX: Final = 50_000
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9000
+_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+Value = TypeVar("Value")
+
+
+class ReportTooLarge(BadInput):
+    """The report has too many lines: ask for fewer days or groups."""
+
+    code = "report_too_large"
+
+
+class CsvRenderer(JSONRenderer):
+    """Lets `format=csv` and `Accept: text/csv` through; the view writes the text.
+
+    A problem is a JSON document whatever was asked for.
+    """
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class Reports(Resource):
+    """Clicks, conversions and money, straight from the rows; each role sees its own money."""
+
+    renderer_classes = (JSONRenderer, CsvRenderer)
+    pagination_class = None
+    query_parameters = ("group", "from", "to", "tz", "offer", "affiliate", "advertiser", "format")
+    roles = tuple(Role)
+    scope = {"list": "reports:read"}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("group", description="Of offer, affiliate, goal, day; by commas."),
+            OpenApiParameter("from", OpenApiTypes.DATE, description="The first day."),
+            OpenApiParameter("to", OpenApiTypes.DATE, description="The last day, included."),
+            OpenApiParameter("tz", description="Whose days: an IANA time zone."),
+            OpenApiParameter("offer", OpenApiTypes.INT64),
+            OpenApiParameter("affiliate", OpenApiTypes.INT64),
+            OpenApiParameter("advertiser", OpenApiTypes.INT64),
+            OpenApiParameter("format", enum=["json", "csv"]),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def list(self, request: Request) -> HttpResponse:
+        """The report for the days asked for, by default the last 30."""
+        now = clock.now()
+        asked = question(request.query_params.dict(), self.actor)
+        lines = queries.lines(asked, limit=LINES_MAX + 1)
+        if len(lines) > LINES_MAX:
+            raise ReportTooLarge()
+        money = tables.money_of(self.actor.role)
+        if request.accepted_renderer.format == CsvRenderer.format:
+            return HttpResponse(
+                tables.as_csv(lines, asked.group, money),
+                content_type="text/csv; charset=utf-8",
+                headers={"Content-Disposition": 'attachment; filename="report.csv"'},
+            )
+        return Response(
+            {
+                "group": asked.group,
+                "from": asked.first,
+                "to": asked.last,
+                "tz": asked.zone.key,
+                # Later clicks and decisions on earlier conversions are not in it.
+                "complete_until": now,
+                "results": [tables.as_record(line, money) for line in lines],
+            }
+        )
+
+
+def question(said: dict[str, str], actor: Actor) -> Question:
+    """What the parameters ask, of the actor's own rows; InvalidParameter names the faulty one."""
+    zone = _read(said, "tz", _zone) or ZoneInfo(settings.NETWORK_TIME_ZONE)
+    last = _read(said, "to", _day) or clock.now().astimezone(zone).date()
+    first = _read(said, "from", _day) or last - timedelta(days=DAYS - 1)
+    if not timedelta(0) <= last - first < timedelta(days=DAYS_MAX):
+        raise _invalid("from", f"A report covers 1 to {DAYS_MAX} days.")
+    asked = [(name, _read(said, name, _id)) for name in ("offer", "affiliate", "advertiser")]
+    return Question(
+        group=_read(said, "group", _group) or (),
+        first=first,
+        last=last,
+        zone=zone,
+        only=[*_own(actor), *(pair for pair in asked if pair[1] is not None)],
+    )
+
+
+def _own(actor: Actor) -> Sequence[tuple[str, int | None]]:
+    """The rows of the actor; those of nobody for a partner's role without a partner."""
+    match actor.role:
+        case Role.AFFILIATE:
+            return [("affiliate", actor.affiliate_id)]
+        case Role.ADVERTISER:
+            return [("advertiser", actor.advertiser_id)]
+        case _:
+            return []
+
+
+def _read(said: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
+    if name not in said:
+        return None
+    try:
+        return parse(said[name])
+    except (ValueError, KeyError, OSError):
+        raise _invalid(name, f"{said[name]!r} cannot be read.") from None
+
+
+def _group(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(",")) if text else ()
+    if set(names) - set(DIMENSIONS) or len(set(names)) < len(names):
+        raise ValueError(text)
+    return names
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(text)
+    return day
+
+
+def _zone(text: str) -> ZoneInfo:
+    return ZoneInfo(text)
+
+
+def _id(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _invalid(name: str, detail: str) -> InvalidParameter:
+    return InvalidParameter(errors=[FieldError(f"?{name}", InvalidParameter.code, detail)])

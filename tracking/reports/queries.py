@@ -1,0 +1,190 @@
+"""Clicks, conversions and money by offer, affiliate, goal and day, straight from the rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+STATUSES: Final = ("pending", "over_cap", "unfunded", "approved", "rejected", "reversed")
+
+
+class Dimension(NamedTuple):
+    """What a report groups by: its column for clicks, for conversions, and its name if any."""
+
+    of_click: str
+    of_conversion: str
+    name: str = "NULL"
+    join: str = ""
+
+
+# Clicks belong to no goal: by goal they stand in a row without one, so that sums stay right. Days
+# are numbered between bounds that Python computes, so that one zone database decides alone.
+DIMENSIONS: Final[Mapping[str, Dimension]] = {
+    "offer": Dimension(
+        "click.offer_id",
+        "conversion.offer_id",
+        "offer.name",
+        "LEFT JOIN offer ON offer.id = facts.offer",
+    ),
+    "affiliate": Dimension(
+        "click.affiliate_id",
+        "conversion.affiliate_id",
+        "affiliate.name",
+        "LEFT JOIN affiliate ON affiliate.id = facts.affiliate",
+    ),
+    "goal": Dimension(
+        "NULL::bigint",
+        "conversion.goal_id",
+        "goal.code",
+        "LEFT JOIN goal ON goal.id = facts.goal",
+    ),
+    "day": Dimension(
+        "width_bucket(click.ts, %(midnights)s::timestamptz[])",
+        "width_bucket(conversion.received_at, %(midnights)s::timestamptz[])",
+    ),
+}
+
+_COUNTS: Final = ", ".join(
+    f"count(*) FILTER (WHERE conversion.status = '{status}')" for status in STATUSES
+)
+_SUMS: Final = ", ".join(
+    f"coalesce(sum(conversion.{column}) FILTER (WHERE conversion.status = '{status}'), 0)"
+    for status in ("approved", "pending")
+    for column in ("revenue_micros", "commission_micros")
+)
+_MEASURES: Final = (
+    "clicks",
+    "valid_clicks",
+    *STATUSES,
+    "revenue_micros",
+    "commission_micros",
+    "pending_revenue_micros",
+    "pending_commission_micros",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked: days from `first` to `last`, both whole and included, in a time zone.
+
+    `only` are conditions that all hold, such as ("affiliate", 7); an id of None is nobody's.
+    """
+
+    group: Sequence[str]
+    first: date
+    last: date
+    zone: ZoneInfo
+    only: Sequence[tuple[str, int | None]] = ()
+
+    @property
+    def midnights(self) -> list[datetime]:
+        """The instants at which the days begin, and the one at which the last of them ends."""
+        days = (self.last - self.first).days + 2
+        return [_midnight(self.first + timedelta(days=day), self.zone) for day in range(days)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row of a report. Money in micros of `currency`, which clicks without an offer lack.
+
+    `group` holds the id or the day of each dimension, `names` what people call them. Test
+    conversions are not counted; revenue and commission are what is approved, less reversals.
+    """
+
+    group: Mapping[str, int | date | None]
+    names: Mapping[str, str | None]
+    currency: str | None
+    clicks: int
+    valid_clicks: int
+    conversions: Mapping[str, int]
+    revenue_micros: int
+    commission_micros: int
+    pending_revenue_micros: int
+    pending_commission_micros: int
+
+
+def lines(question: Question, *, limit: int) -> list[Line]:
+    """The report, in the order of its groups; at most `limit` lines."""
+    midnights = question.midnights
+    params = {
+        "midnights": midnights,
+        "since": midnights[0],
+        "until": midnights[-1],
+        "limit": limit,
+        **{f"only{number}": id for number, (_, id) in enumerate(question.only)},
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(question), params)
+        return [_line(question, found) for found in cursor.fetchall()]
+
+
+def _statement(question: Question) -> str:
+    chosen = {name: DIMENSIONS[name] for name in question.group}
+    groups = [f"facts.{name}" for name in chosen] + ["facts.currency"]
+    names = [dimension.name for dimension in chosen.values()]
+    sums = [f"sum(facts.{measure})" for measure in _MEASURES]
+    keys = ", ".join([*groups, *(name for name in names if name != "NULL")])
+    return f"""
+        WITH facts ({", ".join([*chosen, "currency", *_MEASURES])}) AS (
+            {_clicks(question, chosen)} UNION ALL {_conversions(question, chosen)}
+        )
+        SELECT {", ".join([*groups, *names, *sums])}
+        FROM facts {" ".join(dimension.join for dimension in chosen.values())}
+        GROUP BY {keys}
+        ORDER BY {", ".join(f"{group} NULLS FIRST" for group in groups)}
+        LIMIT %(limit)s
+    """
+
+
+def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
+    columns = [dimension.of_click for dimension in chosen.values()] + ["terms_of.currency"]
+    zeros = ["0"] * (len(_MEASURES) - 2)
+    counts = ["count(*)", "count(*) FILTER (WHERE click.reason = 'ok')", *zeros]
+    return f"""
+        SELECT {", ".join([*columns, *counts])}
+        FROM click LEFT JOIN offer AS terms_of ON terms_of.id = click.offer_id
+        WHERE click.ts >= %(since)s AND click.ts < %(until)s {_only(question, "click")}
+        GROUP BY {_positions(columns)}
+    """
+
+
+def _conversions(question: Question, chosen: Mapping[str, Dimension]) -> str:
+    columns = [dimension.of_conversion for dimension in chosen.values()] + ["conversion.currency"]
+    return f"""
+        SELECT {", ".join([*columns, "0", "0", _COUNTS, _SUMS])}
+        FROM conversion
+        WHERE conversion.received_at >= %(since)s AND conversion.received_at < %(until)s
+            AND NOT conversion.is_test {_only(question, "conversion")}
+        GROUP BY {_positions(columns)}
+    """
+
+
+def _only(question: Question, table: str) -> str:
+    return " ".join(
+        f"AND {table}.{name}_id = %(only{number})s"
+        for number, (name, _) in enumerate(question.only)
+    )
+
+
+def _positions(columns: Sequence[str]) -> str:
+    return ", ".join(str(position) for position in range(1, len(columns) + 1))
+
+
+def _line(question: Question, found: Sequence[Any]) -> Line:
+    groups = len(question.group)
+    measures = dict(zip(_MEASURES, map(int, found[2 * groups + 1 :]), strict=True))
+    conversions = {status: measures.pop(status) for status in STATUSES}
+    keys = dict(zip(question.group, found[:groups], strict=True))
+    if "day" in keys:
+        keys["day"] = question.first + timedelta(days=keys["day"] - 1)
+    names = dict(zip(question.group, found[groups + 1 : 2 * groups + 1], strict=True))
+    return Line(
+        group=keys, names=names, currency=found[groups], conversions=conversions, **measures
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone)

@@ -1,0 +1,101 @@
+"""Celery's names for the sweeps of tracking; each works until nothing is left or its time is up."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.db import connection
+from psycopg import Connection
+
+from network import clock
+from network.celery import app
+from partners import funds, snapshot
+from tracking.conversions import nonces, room, waiting
+from tracking.conversions.models import ReportWait
+from tracking.postbacks import deliveries, send
+from tracking.validation import judge
+
+# Below the task's time limit: what is left then is taken by the next tick.
+TIME_S: Final = 60
+BATCH: Final = 500
+PARTITION_DAYS_AHEAD: Final = 7
+
+
+def until_empty(work: Callable[[], int]) -> int:
+    """Call `work` until it has done nothing or the time is up; the sum of what it did."""
+    end_s = time.monotonic() + TIME_S
+    total = 0
+    while time.monotonic() < end_s and (done := work()):
+        total += done
+    return total
+
+
+@app.task(name="tracking.match_reports")
+def match_reports() -> int:
+    """Find the clicks of reports that came before them."""
+    if not ReportWait.objects.exists():
+        return 0
+    plain = _plain()
+    known = snapshot.load(plain)
+    return until_empty(lambda: waiting.match(plain, known, clock.now(), BATCH))
+
+
+@app.task(name="tracking.judge")
+def judge_due() -> int:
+    """Decide about pending conversions that are due."""
+    return until_empty(judge.judge_due)
+
+
+@app.task(name="tracking.give_room")
+def give_room() -> int:
+    """Let conversions in that waited for money."""
+    return sum(until_empty(partial(room.give, *pair)) for pair in room.waiting_pairs())
+
+
+@app.task(name="tracking.consume_postbacks")
+def consume_postbacks() -> int:
+    """Turn events into messages."""
+    return until_empty(deliveries.consume)
+
+
+@app.task(name="tracking.deliver_postbacks")
+def deliver_postbacks() -> int:
+    """Send messages that are due."""
+    return until_empty(send.send_due)
+
+
+@app.task(name="tracking.flip_funded")
+def flip_funded() -> int:
+    """Tell the trackers whose money ran out or returned."""
+    with connection.cursor() as cursor:
+        return len(funds.flip_funded(cursor))
+
+
+@app.task(name="tracking.prune_nonces")
+def prune_nonces() -> int:
+    """Forget nonces whose time is over."""
+    with _plain().cursor() as cursor:
+        return nonces.prune(cursor, clock.now())
+
+
+@app.task(name="tracking.make_partitions")
+def make_partitions() -> int:
+    """Make the click partitions of today and the days ahead."""
+    today = clock.now().date()
+    days = [today + timedelta(days=ahead) for ahead in range(PARTITION_DAYS_AHEAD + 1)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE make_click_partition(day)) FROM unnest(%s::date[]) day",
+            [days],
+        )
+        (made,) = cursor.fetchone()
+    return int(made)
+
+
+def _plain() -> Connection[Any]:
+    """Django's connection as psycopg has it, for the verbs that the tracker shares with us."""
+    connection.ensure_connection()
+    plain: Connection[Any] = connection.connection
+    return plain
