@@ -1,0 +1,1 @@
+"""What it is worth: the ledger, commissions, and the runs that send the money."""

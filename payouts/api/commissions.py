@@ -1,0 +1,92 @@
+"""`commissions`: what each share of a conversion earned, and how far it is on its way out."""
+
+from django.db.models import Q, QuerySet
+from django_filters import rest_framework as filters
+from rest_framework import mixins, serializers
+
+from network.api.fields import MoneyOf
+from network.api.filters import period
+from partners.actors import Actor
+from partners.api.resources import Resource
+from partners.models import Role
+from payouts import commissions
+from payouts.models import Commission
+
+_READERS = (Role.AFFILIATE, Role.OPERATOR, Role.FINANCE)
+
+
+class CommissionForAffiliate(serializers.ModelSerializer[Commission]):
+    """A commission, without what the advertiser paid for it."""
+
+    state = serializers.ChoiceField(choices=list(commissions.STATES), read_only=True)
+    commission = MoneyOf("commission_micros")
+    payout = serializers.IntegerField(source="line.payout_id", read_only=True, default=None)
+
+    class Meta:
+        model = Commission
+        fields: tuple[str, ...] = (
+            "id",
+            "conversion_id",
+            "role",
+            "affiliate_id",
+            "offer_id",
+            "state",
+            "commission",
+            "accrued_at",
+            "release_at",
+            "payout",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+
+class CommissionForNetwork(CommissionForAffiliate):
+    """A commission with both sides of its money and the journal that posted it."""
+
+    revenue = MoneyOf("revenue_micros")
+
+    class Meta(CommissionForAffiliate.Meta):
+        fields = (
+            *CommissionForAffiliate.Meta.fields,
+            "advertiser_id",
+            "event_id",
+            "revenue",
+            "journal",
+        )
+        read_only_fields = fields
+
+
+class CommissionFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+    """Commissions by conversion, partner, state and the time they were accrued."""
+
+    base_filters = period("accrued_at")
+    conversion = filters.UUIDFilter("conversion_id")
+    affiliate = filters.NumberFilter("affiliate_id")
+    offer = filters.NumberFilter("offer_id")
+    currency = filters.CharFilter("currency")
+    state = filters.ChoiceFilter(
+        choices=[(state, state) for state in commissions.STATES], method="in_state"
+    )
+
+    def in_state(self, rows: QuerySet[Commission], name: str, state: str) -> QuerySet[Commission]:
+        """Those in one of the states that follow from rows."""
+        which: Q = commissions.STATES[state]
+        return rows.filter(which)
+
+
+class CommissionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Commissions, newest first."""
+
+    queryset = Commission.objects.all()
+    serializer_class = CommissionForNetwork
+    filterset_class = CommissionFilter
+    lookup_value_converter = "uuid"
+    ordering = ("-id",)
+    roles = {"list": _READERS, "retrieve": _READERS}
+    scope = {"list": "commissions:read", "retrieve": "commissions:read"}
+
+    def get_queryset(self) -> QuerySet[Commission]:
+        return commissions.with_state(commissions.visible(self.actor))
+
+    def serializer_for(self, actor: Actor) -> type[CommissionForAffiliate]:
+        """The revenue is for the network's people."""
+        return CommissionForNetwork if actor.sees_all else CommissionForAffiliate

@@ -1,0 +1,1 @@
+"""The demo network: an invented cast, and six weeks of its business told through the real verbs."""

@@ -1,0 +1,62 @@
+"""What visitors of the demo are told: log-ins, keys and addresses, in `demo.json`."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+
+from partners.models import Link, Role
+from payouts.demo import cast
+from payouts.demo.cast import Person
+
+_LOGINS: Final = (
+    (Role.AFFILIATE, cast.ALMA.person),
+    (Role.ADVERTISER, cast.FJELL.person),
+    (Role.FINANCE, cast.FINANCE[0]),
+    (Role.FINANCE, cast.FINANCE[1]),
+    (Role.OPERATOR, cast.OPERATOR),
+)
+
+
+def write(path: Path) -> None:
+    """Leave the file for its owner's eyes, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(content(), file, indent=2)
+    fresh.replace(path)
+
+
+def content() -> dict[str, Any]:
+    """Everything that is in the file."""
+    link = Link.objects.filter(affiliate__code=cast.ALMA.code, offer__status="active").latest("pk")
+    return {
+        "logins": [_login(role, person) for role, person in _LOGINS],
+        "keys": {
+            "operator": cast.OPERATOR.key,
+            "advertiser": cast.FJELL.person.key,
+            "affiliate": cast.ALMA.person.key,
+            "finance": cast.FINANCE[0].key,
+            "finance2": cast.FINANCE[1].key,
+        },
+        "urls": {"web": settings.WEB_URL, "tracker": settings.TRACKER_URL},
+        "report": {
+            "advertiser": cast.FJELL.code,
+            "token": cast.REPORT_TOKEN,
+            "signer": cast.LUMEN.code,
+            "key_id": cast.REPORT_KEY_ID,
+            "secret": cast.REPORT_SECRET,
+        },
+        "link": link.code,
+    }
+
+
+def _login(role: Role, person: Person) -> dict[str, str]:
+    return {
+        "role": role.value,
+        "email": person.email,
+        "password": cast.PASSWORD,
+        "name": person.name,
+    }

@@ -1,0 +1,185 @@
+"""Payout runs: locked with a hash of their content, approved by a second person, or cancelled."""
+
+from typing import Final
+
+import structlog
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+
+from network import clock
+from network.errors import IllegalMove, NotFound
+from partners.actors import Actor
+from payouts import ledger
+from payouts.ledger import Account, Entry, Kind
+from payouts.models import PayoutRun
+from payouts.refusals import ClawedBack, ContentChanged, PayeeChanged, translated
+
+log = structlog.get_logger(__name__)
+State = PayoutRun.State
+
+# Everything that moves a run or its payouts locks its row first, and only then looks at it.
+_LOCK_ROW: Final = """
+SELECT state, currency, maker_id, content_sha256 FROM payout_run WHERE id = %s FOR NO KEY UPDATE
+"""
+
+_CHANGED_PAYEES: Final = """
+SELECT count(*) FROM payout JOIN payee_method method ON method.id = payout.payee_method_id
+WHERE payout.run_id = %s AND method.superseded_at IS NOT NULL
+"""
+
+# The hash is made where the trigger checks it, by the same function.
+_LOCK: Final = """
+UPDATE payout_run
+SET state = 'locked', locked_at = %s, content_sha256 = payout_run_content(id)
+WHERE id = %s AND state = 'draft'
+"""
+
+# Posting rule 7.
+_IN_PAYOUT: Final = """
+SELECT affiliate_id, currency, net_minor * minor_micros FROM payout WHERE run_id = %s
+"""
+
+_BELOW_ZERO: Final = """
+SELECT count(*) FROM payout
+JOIN ledger_account account ON account.kind = 'affiliate_payable'
+    AND account.owner_id = payout.affiliate_id AND account.currency = payout.currency
+JOIN account_balance balance ON balance.account_id = account.id
+WHERE payout.run_id = %s AND balance.balance_micros < 0
+"""
+
+_APPROVE: Final = """
+INSERT INTO approval (run_id, maker_id, actor_id, content_sha256, via, at)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
+
+
+def visible(actor: Actor) -> QuerySet[PayoutRun]:
+    """All runs for the network's people, none for others."""
+    return PayoutRun.objects.all() if actor.sees_all else PayoutRun.objects.none()
+
+
+def lock_row(cursor: CursorWrapper, run_id: int, *states: str) -> PayoutRun:
+    """Hold a run until the transaction ends, if it is in one of these states.
+
+    NotFound, or IllegalMove that names the state it is in. One that holds the run sees the payouts
+    and attempts of whoever held it before, so of two moves at once the second looks again.
+    """
+    cursor.execute(_LOCK_ROW, [run_id])
+    row = cursor.fetchone()
+    if row is None:
+        raise NotFound()
+    state, currency, maker_id, sha256 = row
+    if state not in states:
+        raise IllegalMove(f"the run is {state}", members={"state": state})
+    return PayoutRun(
+        pk=run_id, state=state, currency=currency, maker_id=maker_id, content_sha256=sha256
+    )
+
+
+def lock(*, run_id: int, actor: Actor) -> PayoutRun:
+    """Fix a draft's content under its hash and set the money aside.
+
+    Raises NotFound, IllegalMove, PayeeChanged where a payee has another account by now, and
+    ClawedBack where a payee is owed less by now than the run pays.
+    """
+    with translated(), transaction.atomic(), connection.cursor() as cursor:
+        lock_row(cursor, run_id, State.DRAFT)
+        if changed := _count(cursor, _CHANGED_PAYEES, run_id):
+            raise PayeeChanged(members={"payees": changed})
+        cursor.execute("UPDATE payout SET state = 'locked' WHERE run_id = %s", [run_id])
+        cursor.execute(_LOCK, [clock.now(), run_id])
+        _set_aside(cursor, run_id, actor)
+        # Looked at after the posting, which holds the balances: no reversal can come between.
+        if below := _count(cursor, _BELOW_ZERO, run_id):
+            raise ClawedBack(members={"payees": below})
+    return PayoutRun.objects.get(pk=run_id)
+
+
+def approve(*, run_id: int, content_sha256: str, actor: Actor) -> PayoutRun:
+    """A second person's yes to exactly this content; the first yes counts, later ones are late.
+
+    Raises NotFound, IllegalMove, ContentChanged, PersonRequired; and SelfApproval for the maker or
+    PayeeEditorApproval for who entered an account that is paid, both held by the database.
+    """
+    person = actor.person_id()
+    with translated(), transaction.atomic(), connection.cursor() as cursor:
+        run = lock_row(cursor, run_id, State.LOCKED)
+        if content_sha256 != run.content_sha256:
+            raise ContentChanged()
+        now = clock.now()
+        cursor.execute(_APPROVE, [run_id, run.maker_id, person, content_sha256, actor.label, now])
+        _move(cursor, run_id, old=State.LOCKED, new=State.APPROVED, stamp="approved_at")
+    return PayoutRun.objects.get(pk=run_id)
+
+
+def cancel(*, run_id: int, actor: Actor) -> PayoutRun:
+    """Let a run go: its commissions and carries are free, and the money is payable again.
+
+    Raises NotFound, IllegalMove, and PaymentAttempted once a payment was attempted.
+    """
+    with translated(), transaction.atomic(), connection.cursor() as cursor:
+        run = lock_row(cursor, run_id, State.DRAFT, State.LOCKED, State.APPROVED)
+        _move(cursor, run_id, old=run.state, new=State.CANCELLED, stamp="closed_at")
+        cursor.execute("UPDATE payout SET state = 'cancelled' WHERE run_id = %s", [run_id])
+        if run.state != State.DRAFT:
+            _give_back(cursor, run_id, actor)
+        # The application has no right to delete a line; this function has a check of its own.
+        cursor.execute("SELECT release_run_lines(%s, %s)", [run_id, clock.now()])
+    log.info("run.cancelled", run=run_id, actor=actor.label)
+    return PayoutRun.objects.get(pk=run_id)
+
+
+def close_if_answered(cursor: CursorWrapper, run_id: int) -> None:
+    """The run is done once each of its payouts is settled or rejected."""
+    cursor.execute(
+        "UPDATE payout_run SET state = 'done', closed_at = %s WHERE id = %s "
+        "AND NOT EXISTS "
+        "(SELECT FROM payout WHERE run_id = %s AND state NOT IN ('settled', 'rejected'))",
+        [clock.now(), run_id, run_id],
+    )
+
+
+def _set_aside(cursor: CursorWrapper, run_id: int, actor: Actor) -> None:
+    cursor.execute(_IN_PAYOUT, [run_id])
+    entries = [
+        entry
+        for affiliate, currency, micros in cursor.fetchall()
+        for entry in (
+            Entry(Account(Kind.AFFILIATE_PAYABLE, affiliate, currency), micros),
+            Entry(Account(Kind.AFFILIATE_IN_PAYOUT, affiliate, currency), -micros),
+        )
+    ]
+    ledger.post(
+        cursor,
+        kind="run_lock",
+        idem_key=f"run:{run_id}:lock",
+        entries=entries,
+        effective_at=clock.now(),
+        actor=actor.label,
+    )
+
+
+def _give_back(cursor: CursorWrapper, run_id: int, actor: Actor) -> None:
+    """Posting rule 13: the mirror of the lock."""
+    ledger.post(
+        cursor,
+        kind="run_cancel",
+        idem_key=f"run:{run_id}:cancel",
+        entries=ledger.mirror(cursor, f"run:{run_id}:lock"),
+        effective_at=clock.now(),
+        actor=actor.label,
+    )
+
+
+def _move(cursor: CursorWrapper, run_id: int, *, old: str, new: str, stamp: str) -> None:
+    cursor.execute(
+        f"UPDATE payout_run SET state = %s, {stamp} = %s WHERE id = %s AND state = %s",
+        [new, clock.now(), run_id, old],
+    )
+
+
+def _count(cursor: CursorWrapper, query: str, run_id: int) -> int:
+    cursor.execute(query, [run_id])
+    ((count,),) = cursor.fetchall()
+    return int(count)

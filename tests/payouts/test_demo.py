@@ -1,0 +1,125 @@
+"""The demo network: every state is there, books are clean, keys work, and it is made once."""
+
+import json
+import stat
+from collections import Counter
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from partners.models import Application, Offer, PayeeMethod, User
+from payouts import commissions, verify
+from payouts.demo import cast
+from payouts.models import Commission, PayoutRun
+from tests.cast import api_client
+from tracking.models import Click, Conversion, Event, Handoff
+
+
+@pytest.fixture(scope="module")
+def demo(databases, django_db_blocker, tmp_path_factory):
+    """The state directory of a demo network in a database of its own."""
+    state = tmp_path_factory.mktemp("state")
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.conf.settings.STATE_DIR", state)
+        databases.clone("demo")
+        call_command("seed_demo")
+        yield state
+        databases.use("test")
+        databases.drop("demo")
+
+
+def test_the_cast_is_complete(demo):
+    assert len(cast.ADVERTISERS) == 3
+    assert len(cast.AFFILIATES) == 12
+    assert len(cast.FINANCE) == 2
+    assert User.objects.count() == 18
+
+
+def test_offers_show_every_visibility_and_state(demo):
+    assert set(Offer.objects.values_list("visibility", flat=True)) == {
+        "public", "approval", "private",
+    }  # fmt: skip
+    assert set(Offer.objects.values_list("status", flat=True)) == {"active", "paused"}
+    assert set(Application.objects.values_list("status", flat=True)) == {
+        "pending", "approved", "rejected", "revoked",
+    }  # fmt: skip
+
+
+def test_conversions_are_in_every_state_and_rejected_for_several_reasons(demo):
+    states = set(Conversion.objects.values_list("status", flat=True))
+    assert states >= {"pending", "approved", "rejected", "reversed", "unfunded"}
+    reasons = Event.objects.filter(new="rejected").values_list("reason", flat=True)
+    assert set(reasons) >= {"ctit_min", "existing_customer", "invalid_data", "other_channel"}
+    assert Event.objects.filter(old="pending", new="pending").exists(), "nothing went to review"
+    assert Event.objects.filter(old="approved", new="approved").exists(), "no partial reversal"
+
+
+def test_clicks_fail_for_several_reasons(demo):
+    reasons = Counter(Click.objects.values_list("reason", flat=True))
+    assert set(reasons) >= {"ok", "link_unknown", "offer_inactive", "not_approved"}
+    assert reasons["ok"] > 20_000
+
+
+def test_nothing_happens_after_the_present_and_clicks_lie_in_their_partitions(demo):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(ts) <= now(), count(DISTINCT ts::date) FROM click")
+        assert cursor.fetchone()[0] is True
+        cursor.execute("SELECT count(*) FROM click_default")
+        assert cursor.fetchone() == (0,)
+
+
+def test_commissions_are_in_every_state(demo):
+    found = commissions.with_state(Commission.objects.all())
+    states = set(found.values_list("state", flat=True))
+    assert states >= {"held", "payable", "in_payout", "paid"}
+    assert not Handoff.objects.exists()
+
+
+def test_one_run_is_settled_and_one_waits_for_its_second_person(demo):
+    settled, waiting = PayoutRun.objects.order_by("pk")
+    assert (settled.state, waiting.state) == ("done", "locked")
+    assert waiting.maker.email == cast.FINANCE[0].email
+    reasons = set(waiting.skips.values_list("reason", flat=True))
+    assert reasons >= {"below_minimum", "no_payee_method"}
+    assert PayeeMethod.objects.count() == 11
+
+
+def test_the_books_are_clean(demo):
+    assert [finding for finding in verify.verify() if finding.rows] == []
+
+
+def test_the_keys_in_the_file_work_and_only_its_owner_reads_it(demo):
+    path = demo / "demo.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    keys = json.loads(path.read_text())["keys"]
+    roles = {name: api_client(key).get("/api/v1/me").json()["role"] for name, key in keys.items()}
+    assert roles == {
+        "operator": "operator", "advertiser": "advertiser", "affiliate": "affiliate",
+        "finance": "finance", "finance2": "finance",
+    }  # fmt: skip
+
+
+def test_people_sign_in_with_the_password_in_the_file(demo):
+    for login in json.loads((demo / "demo.json").read_text())["logins"]:
+        answer = api_client("").post(
+            "/api/v1/session", {"email": login["email"], "password": login["password"]},
+            headers={"authorization": ""},
+        )  # fmt: skip
+        assert answer.json()["role"] == login["role"]
+
+
+def test_a_second_call_changes_nothing_and_says_so(demo, capsys):
+    before = Conversion.objects.count(), Click.objects.count()
+    (demo / "demo.json").unlink()
+    call_command("seed_demo")
+    assert "already" in capsys.readouterr().out
+    assert (Conversion.objects.count(), Click.objects.count()) == before
+    assert (demo / "demo.json").exists()
+
+
+def test_production_has_no_place_for_keys_that_everybody_knows(settings):
+    settings.MODE = "production"
+    with pytest.raises(CommandError, match="production"):
+        call_command("seed_demo", stdout=StringIO())
