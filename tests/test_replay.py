@@ -1,0 +1,189 @@
+"""A real purchase log over HTTP comes to the micro that fractions say, also under kill -9."""
+
+import os
+import random
+import signal
+import threading
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests import cdnow, scenery
+from tests.replay import Replay
+from tests.running import Api, Running, eventually
+
+KILLS = 20
+VICTIMS = ("tracker", "worker", "web", "beat", "postgres", "valkey")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A network on the first day of the log."""
+    running = Running(tmp_path)
+    running.clock.set(datetime(1997, 1, 1, tzinfo=UTC))
+    yield running.start()
+    running.stop()
+
+
+def begin(running: Running) -> tuple[Replay, dict[str, Any], Api, Api]:
+    """The replay, its cast, and two people in finance; the advertiser has paid in a million."""
+    cast = scenery.build_in(running)
+    fred, gina = running.api(cast["keys"]["fred"]), running.api(cast["keys"]["gina"])
+    fred.post("deposits", {
+        "advertiser": cast["advertiser_id"],
+        "amount": {"amount": "1000000.00", "currency": "EUR"},
+        "bank_ref": "opening", "booked_on": "1997-01-01",
+    })  # fmt: skip
+    links = {int(number): code for number, code in cast["links"].items()}
+    replay = Replay(running, cast["advertiser"], cast["key_id"], cast["secret"], links)
+    return replay, cast, fred, gina
+
+
+def pay(running: Running, fred: Api, gina: Api) -> list[dict[str, Any]]:
+    """Let every hold end, then build, lock, approve, send and settle one run; its payouts."""
+    running.clock.set(datetime(1998, 9, 1, tzinfo=UTC))
+    eventually(lambda: fred.get("commissions", state="held", limit=1)["results"] == [])
+    run = fred.post("payout-runs", {"currency": "EUR"})
+    locked = fred.post(f"payout-runs/{run['id']}/lock")
+    gina.post(f"payout-runs/{run['id']}/approve", {"content_sha256": locked["content_sha256"]})
+    fred.post(f"payout-runs/{run['id']}/file")
+    file = fred.ask("GET", f"payout-runs/{run['id']}/file")
+    assert file.status_code == 200, file.text
+    payouts = fred.every("payouts", run=run["id"])
+    done = fred.post(f"payout-runs/{run['id']}/settle", {"bookings": [
+        {"payout": payout["id"], "bank_ref": f"booking-{payout['id']}",
+         "booked_on": "1998-09-01", "amount": payout["net"]}
+        for payout in payouts
+    ]})  # fmt: skip
+    assert done["state"] == "done"
+    return payouts
+
+
+def check_to_the_micro(
+    running: Running, replay: Replay, cast: dict[str, Any], fred: Api, gina: Api
+) -> None:
+    """Conversions, revenue, commissions and payouts against the raw file in fractions."""
+    expected = cdnow.expected(cdnow.purchases())
+    rows = eventually(
+        lambda: (found := totals(running))["approved"] == expected.conversions and found,
+        within_s=120, says=f"not all approved: {totals(running)}",
+    )  # fmt: skip
+    assert rows["conversions"] == expected.conversions
+    assert rows["revenue_micros"] == expected.revenue_micros
+    owed = {int(number): expected.commission_micros[int(number)] for number in cast["affiliates"]}
+    assert rows["commission_micros"] == {cast["affiliates"][str(n)]: m for n, m in owed.items()}
+    payouts = pay(running, fred, gina)
+    paid = {row["affiliate"]: micros(row["net"]) + micros(row["carry_out"]) for row in payouts}
+    assert paid == rows["commission_micros"]
+    assert all(micros(row["net"]) % 10_000 == 0 for row in payouts)
+    assert "clean" in running.manage("verify_ledger")
+
+
+def micros(money: dict[str, str]) -> int:
+    """The amount of a money object, exactly."""
+    return int(Fraction(money["amount"]) * 1_000_000)
+
+
+def totals(running: Running) -> dict[str, Any]:
+    """What the tables hold, counted past our own code."""
+    with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+        conversions, approved = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE status = 'approved') FROM conversion"
+        ).fetchone()
+        by_affiliate = connection.execute(
+            "SELECT affiliate_id, sum(commission_micros)::bigint FROM commission GROUP BY 1"
+        ).fetchall()
+        revenue, count = connection.execute(
+            "SELECT coalesce(sum(revenue_micros), 0)::bigint, count(*) FROM commission"
+        ).fetchone()
+    return {
+        "conversions": conversions,
+        "approved": approved if count == conversions else -1,
+        "revenue_micros": revenue,
+        "commission_micros": dict(by_affiliate),
+    }
+
+
+def click_rows(running: Running) -> dict[str, int]:
+    """How often each click id is stored."""
+    with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+        return {
+            str(id): count
+            for id, count in connection.execute("SELECT id, count(*) FROM click GROUP BY id")
+        }
+
+
+def test_the_purchase_log_pays_what_fractions_say(running: Running) -> None:
+    replay, cast, fred, gina = begin(running)
+    log = cdnow.purchases()
+    replay.run(log)
+    assert replay.reports == {"accepted": len(log), "duplicate": len(log)}
+    assert len(replay.clicks) == len(click_rows(running)) == 2357
+    check_to_the_micro(running, replay, cast, fred, gina)
+
+
+def test_the_purchase_log_survives_twenty_kills(running: Running) -> None:
+    replay, cast, fred, gina = begin(running)
+    log = cdnow.purchases()
+    killer = Killer(running, replay)
+    killer.start()
+    try:
+        replay.run(log, seed=2)
+    finally:
+        killer.stop()
+    assert killer.kills >= KILLS, f"only {killer.kills} kills while requests were in flight"
+    stored = click_rows(running)
+    answered = {stored_id(text) for text in replay.clicks.values()}
+    assert answered <= stored.keys()
+    assert set(stored.values()) == {1}
+    assert len(stored) - len(answered) <= killer.in_flight
+    check_to_the_micro(running, replay, cast, fred, gina)
+
+
+def stored_id(external: str) -> str:
+    """The UUID inside a click id: its first 16 of 24 bytes, base64url."""
+    return str(UUID(bytes=urlsafe_b64decode(external)[:16]))
+
+
+class Killer(threading.Thread):
+    """Kills one of the supervisor's children at a time, while requests are in flight."""
+
+    def __init__(self, running: Running, replay: Replay) -> None:
+        super().__init__(daemon=True)
+        self._running = running
+        self._replay = replay
+        self._random = random.Random(7)
+        self._enough = threading.Event()
+        self.kills = 0
+        self.in_flight = 0
+
+    def run(self) -> None:
+        """Kill, and wait until the child is back, until told to stop."""
+        while not self._enough.wait(self._random.uniform(0.3, 0.9)):
+            victim = VICTIMS[self.kills % len(VICTIMS)]
+            pid = self._running.pids().get(victim)
+            flying = self._replay.in_flight
+            if pid is None or not flying:
+                continue
+            os.kill(pid, signal.SIGKILL)
+            self.kills += 1
+            self.in_flight += flying
+            self._back(victim, pid)
+
+    def stop(self) -> None:
+        """No further kill."""
+        self._enough.set()
+        self.join()
+
+    def _back(self, victim: str, pid: int) -> None:
+        eventually(
+            lambda: self._enough.is_set() or self._running.pids().get(victim, pid) != pid,
+            says=f"{victim} did not come back",
+        )
