@@ -94,13 +94,14 @@ def env_networks(name: str, default: str = "") -> list[IPv4Network | IPv6Network
 
 def env_database(name: str, default: str | None = None) -> dict[str, object]:
     """A libpq address (`postgresql://user@host/name?option=value`) as a Django database."""
+    address = env_secret(name, default)
     try:
-        parts = conninfo_to_dict(env_secret(name, default))
-    except ProgrammingError as error:
-        _problem(name, f"is no libpq address: {str(error).strip()}")
+        parts = conninfo_to_dict(address)
+    except ProgrammingError:
+        _problem(name, "is no libpq address")
         parts = {}
     named = {key: parts.pop(key, "") or "" for key in ("dbname", "user", "password", "host")}
-    if not (named["dbname"] and named["user"]):
+    if address and not (named["dbname"] and named["user"]):
         _problem(name, "names no database or no user")
     return {
         "ENGINE": "django.db.backends.postgresql",

@@ -92,5 +92,9 @@ def logging_config(*, readable: bool, level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # httpx logs every address that it calls, with the query in it.
             "httpx": {"level": "WARNING"},
+            # Ten sweeps a second that find nothing are no news.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
         },
     }

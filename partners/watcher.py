@@ -99,5 +99,7 @@ class Watcher:
         log.info("snapshot.loaded", version=self.snapshot.stamp[0], links=len(self.snapshot.links))
 
     def _load(self) -> Snapshot:
+        # What is garbage now would be frozen in with the rest, and never be freed.
+        gc.collect()
         with psycopg.connect(self._conninfo, application_name="tracker config") as connection:
             return snapshot.load(connection)

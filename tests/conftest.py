@@ -32,7 +32,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def databases(django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
     """The migrated template and the means to clone it; starts the embedded server if there is one.
 
-    With a server of one's own, DATABASE_OWNER_URL needs the right to create databases.
+    With a server of one's own, DATABASE_OWNER_URL needs a role that may create databases and end
+    the connections of the application's role (CREATEDB, pg_signal_backend).
     """
     if server := environment.server:
         server.start()

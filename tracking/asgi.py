@@ -8,17 +8,20 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.utils.log import configure_logging
 from psycopg.conninfo import make_conninfo
 
 from partners.watcher import Watcher
 from tracking.clicks.edge import PREFIX, ClickEdge
-from tracking.clicks.pages import NOWHERE
+from tracking.clicks.pages import LATER, NOWHERE
 from tracking.clicks.record import Recorder
 from tracking.conversions.desk import Desk
 from tracking.conversions.edge import PATH, ReportEdge
 from tracking.responses import Receive, Scope, Send, json, page
+
+log = structlog.get_logger(__name__)
 
 DRAIN_MAX_S: Final = 10.0
 
@@ -45,7 +48,14 @@ class Tracker:
         await asyncio.to_thread(self.desk.close)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, whatever happens."""
+        try:
+            await self._answer(scope, receive, send)
+        except Exception:
+            log.exception("tracker.failed", path=scope["path"])
+            await page(send, 500, LATER)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         if path.startswith(PREFIX):
             await self.clicks.answer(scope, send)

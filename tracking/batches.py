@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
-from network.errors import Unavailable
+from network.errors import PeractionError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -78,10 +78,11 @@ class Batches(Generic[Item, Result]):
         results: Sequence[Result | Exception]
         try:
             results = await self._settle(items)
-        except Exception as error:
-            if not isinstance(error, Unavailable):
-                log.exception("batch.failed", size=len(items))
+        except PeractionError as error:
             results = [error] * len(items)
+        except Exception:
+            log.exception("batch.failed", size=len(items))
+            results = [PeractionError()] * len(items)
         except asyncio.CancelledError:
             for giver in givers:
                 _tell(giver, Unavailable("stopped"))

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
-from network.errors import FieldError, InvalidParameter
+from network.errors import InvalidParameter
 
 LIMIT: Final = 50
 LIMIT_MAX: Final = 200
@@ -119,7 +119,7 @@ def _limit(text: str | None) -> int:
     short = len(text) <= len(str(LIMIT_MAX))
     if short and text.isascii() and text.isdigit() and 1 <= int(text) <= LIMIT_MAX:
         return int(text)
-    raise _invalid("limit", f"A limit is a whole number from 1 to {LIMIT_MAX}.")
+    raise InvalidParameter(f"A limit is a whole number from 1 to {LIMIT_MAX}.", pointer="?limit")
 
 
 def _cursor(text: str | None, queryset: QuerySet[Any], columns: Sequence[str]) -> Cursor | None:
@@ -134,7 +134,8 @@ def _cursor(text: str | None, queryset: QuerySet[Any], columns: Sequence[str]) -
             raise ValueError("made for another list")
         return Cursor(tuple(map(str, values)), backwards)
     except (binascii.Error, UnicodeEncodeError, ValueError, TypeError):
-        raise _invalid("cursor", "Send next_cursor of the page before, as it is.") from None
+        detail = "Send next_cursor of the page before, as it is."
+        raise InvalidParameter(detail, pointer="?cursor") from None
 
 
 def _values(queryset: QuerySet[Any], columns: Sequence[str], cursor: Cursor) -> list[Any]:
@@ -144,7 +145,8 @@ def _values(queryset: QuerySet[Any], columns: Sequence[str], cursor: Cursor) -> 
             for column, text in zip(columns, cursor.values, strict=True)
         ]
     except (ValidationError, ValueError, OverflowError):
-        raise _invalid("cursor", "The cursor belongs to another list.") from None
+        detail = "The cursor belongs to another list."
+        raise InvalidParameter(detail, pointer="?cursor") from None
 
 
 def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
@@ -177,7 +179,3 @@ def _comparison(column: str) -> tuple[str, str]:
 
 def _turned(column: str) -> str:
     return column[1:] if column.startswith("-") else f"-{column}"
-
-
-def _invalid(name: str, detail: str) -> InvalidParameter:
-    return InvalidParameter(errors=[FieldError(f"?{name}", InvalidParameter.code, detail)])

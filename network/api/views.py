@@ -26,7 +26,8 @@ class EndpointMixin(APIView):
         if key := key_of(request, self):
             # dispatch() takes the handler from the instance right after this.
             method = str(request.method).lower()
-            setattr(self, method, once(getattr(self, method), request, key))
+            handler = getattr(self, method, self.http_method_not_allowed)
+            setattr(self, method, once(handler, request, key))
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

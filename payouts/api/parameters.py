@@ -4,8 +4,7 @@ from datetime import date
 
 from rest_framework.request import Request
 
-from network.api.filters import InvalidParameter
-from network.errors import FieldError
+from network.errors import FieldError, InvalidParameter
 
 _ID_DIGITS_MAX = 18
 

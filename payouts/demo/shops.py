@@ -32,7 +32,7 @@ _SPREAD: Final = 1.5
 _SALE_SPREAD: Final = 0.55
 # In a thousand orders: sent twice by a shop that lost the answer; claimed for another offer too.
 _REPEATED: Final = 30
-_CLAIMED_TWICE: Final = 45
+_CLAIMED_TWICE: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

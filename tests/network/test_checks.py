@@ -86,12 +86,10 @@ def test_the_right_role_and_the_right_currencies_pass():
 
 
 @pytest.mark.usefixtures("fresh_db")
-def test_an_application_that_owns_the_tables_is_refused():
-    connections["default"].settings_dict["USER"] = connections["owner"].settings_dict["USER"]
-    try:
-        assert ids(checks.application_owns_nothing(None, databases=["default"])) == ["network.E006"]
-    finally:
-        connections["default"].settings_dict["USER"] = "peraction_app"
+def test_an_application_that_owns_the_tables_is_refused(monkeypatch):
+    owner = connections["owner"].settings_dict["USER"]
+    monkeypatch.setitem(connections["default"].settings_dict, "USER", owner)
+    assert ids(checks.application_owns_nothing(None, databases=["default"])) == ["network.E006"]
 
 
 @pytest.mark.django_db

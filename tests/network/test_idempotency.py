@@ -51,6 +51,11 @@ def test_elsewhere_it_is_honoured(anna):
     assert (again.content, again["Content-Type"]) == (b"<xml/>", "application/xml")
 
 
+def test_a_method_that_is_not_there_stays_so(anna):
+    answer = anna.put(BEATS, {}, headers={"Idempotency-Key": "k1"})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
 def test_bad_input_is_not_stored_so_the_key_can_be_used_again(anna):
     assert post(anna, "k1", name="x" * 41).status_code == 422
     assert post(anna, "k1").status_code == 201

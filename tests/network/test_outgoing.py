@@ -42,7 +42,7 @@ def receiver():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.got = []
     server.handle_error = lambda *args: None  # a caller that hangs up is part of these tests
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     yield server
     server.shutdown()

@@ -24,8 +24,10 @@ from payouts.verify import CHECKS
 from tests import factories
 from tests.payouts.earning import booking, deposit, earn, make_payee, reverse
 
-WALKS = 10_000 if os.environ.get("TEST_LONG") else 200
-STEPS = 50
+STEPS = 500_000 if os.environ.get("TEST_LONG") else 10_000
+STEPS_OF_A_WALK = 50
+# Some walks end early.
+WALKS = STEPS // STEPS_OF_A_WALK * 6 // 5
 CENT = 10_000
 MICROS = st.integers(0, 30_000_000)
 PICK = st.integers(0, 999)
@@ -303,7 +305,8 @@ class Books(RuleBasedStateMachine):
                 self.model.balances()
             )
             cursor.execute("EXECUTE funds")
-            assert dict(cursor.fetchall()) == dict(self.model.available)
+            available = {id: micros for id, micros in self.model.available.items() if micros}
+            assert dict(cursor.fetchall()) == available
             cursor.execute("EXECUTE invariants")
             assert cursor.fetchall() == []
 
@@ -312,7 +315,7 @@ PREPARED = {
     "books": "SELECT kind, owner_id, sum(amount_micros)::bigint FROM entry "
     "JOIN ledger_account account ON account.id = account_id "
     "GROUP BY kind, owner_id HAVING sum(amount_micros) <> 0",
-    "funds": "SELECT advertiser_id, available_micros FROM funds",
+    "funds": "SELECT advertiser_id, available_micros FROM funds WHERE available_micros <> 0",
     # Prepared, and without J10, which looks at the age of attempts and not at money.
     "invariants": " UNION ALL ".join(
         f"SELECT '{check.code}' AS code, to_jsonb(violation) FROM ({check.query}) violation"
@@ -333,7 +336,7 @@ def test_the_books_agree_with_plain_integers_wherever_one_walks(fresh_db, clock,
                 machine,
                 settings=settings(
                     max_examples=WALKS,
-                    stateful_step_count=STEPS,
+                    stateful_step_count=STEPS_OF_A_WALK,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),
                     print_blob=True,
@@ -341,4 +344,4 @@ def test_the_books_agree_with_plain_integers_wherever_one_walks(fresh_db, clock,
             )
         finally:
             cursor.execute("DEALLOCATE ALL")
-    assert machine.steps["walked"] >= WALKS * STEPS
+    assert machine.steps["walked"] >= STEPS

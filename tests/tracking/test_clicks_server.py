@@ -1,4 +1,4 @@
-"""Clicks through the real server: raw bytes as an attacker sends them, and a kill in full flight."""
+"""Clicks through the real server: raw bytes as attackers send them, and a kill in full flight."""
 
 import http.client
 import socket
@@ -32,7 +32,7 @@ def test_hostile_bytes_redirect_and_are_stored(server):
     requests = [
         (b"GET /c/abc123", b"User-Agent: \xff\xfe"),
         (b"GET /c/abc123", b"User-Agent: " + b"x" * 10_000),
-        (b"GET /c/abc123?sub1=\xff%00%ff", b"Accept-Language: \x80"),
+        (b"GET /c/abc123?sub1=%ff%00", b"Accept-Language: \x80"),
         (b"GET /c/abc123?sub1=" + b"x" * 2_000, b"X-Forwarded-For: nonsense"),
         (b"HEAD /c/abc123", b"Referer: a\tb"),
     ]
@@ -47,7 +47,11 @@ def test_codes_that_are_no_text_are_unknown_links(server):
 
 
 def test_what_the_server_itself_refuses_is_a_bad_request(server):
-    requests = [(b"GET /c/abc\x00123", b"A: b"), (b"GET /c/abc123", b"User-Agent: a\x00b")]
+    requests = [
+        (b"GET /c/abc\x00123", b"A: b"),
+        (b"GET /c/abc123?sub1=\xff", b"A: b"),
+        (b"GET /c/abc123", b"User-Agent: a\x00b"),
+    ]
     assert {send(server, *request) for request in requests} == {"HTTP/1.1 400 Bad Request"}
     assert send(server, b"GET /c/abc123") == "HTTP/1.1 302 Found"
 

@@ -88,6 +88,8 @@ def test_a_list_is_filtered_by_what_it_declares(olga, link, conversion):
         ("from=yesterday", "invalid_parameter"),
         ("status=paid", "invalid_parameter"),
         ("limit=0", "invalid_parameter"),
+        ("order_ref=%00", "invalid_parameter"),
+        ("click_id=%00", "invalid_parameter"),
     ],
 )
 def test_parameters_that_cannot_be_read_are_refused(olga, query, code):
@@ -203,9 +205,15 @@ def explained(link, settings):
         goal_code="sale",
         verdict="accepted",
         code="accepted",
+        conversion_id=uuid7(),
     )
     conversion = make_conversion(
-        link, click_id=click.id, report_id=report.id, received_at=click.ts, click_at=click.ts
+        link,
+        id=report.conversion_id,
+        click_id=click.id,
+        report_id=report.id,
+        received_at=click.ts,
+        click_at=click.ts,
     )
     judge.judge_due()
     return conversion

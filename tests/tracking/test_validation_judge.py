@@ -209,7 +209,7 @@ def test_judges_of_one_order_take_turns(fresh_db):
     assert Conversion.objects.filter(reason="order_elsewhere", due_at=None).count() == 1
 
 
-def test_racing_judges_and_a_person_decide_each_once(fresh_db):
+def test_racing_judges_decide_each_once(fresh_db):
     (link,) = links_of_one_advertiser(1)
     before = available_micros(link.offer.advertiser_id)
     conversions = [make_conversion(link) for _ in range(60)]

@@ -10,6 +10,8 @@ from urllib.parse import unquote_plus
 SUBS: Final = tuple(f"sub{number}" for number in range(1, 11))
 # Characters that are kept of a value.
 TEXT_MAX: Final = 500
+# NUL, which no column takes, and the mark for NULL on its way there; nobody means anything by them.
+RESERVED: Final = ("\0", "\x01")
 _NAMES: Final = frozenset((*SUBS, "source", "aff_click_id"))
 
 
@@ -20,7 +22,7 @@ def parse(raw: bytes) -> dict[str, str]:
     """
     text = raw.decode("utf-8", "replace")
     # A short query of plain characters, as most are, has nothing to decode, to drop or to cut.
-    plain = not ("%" in text or "+" in text or "\0" in text) and len(text) <= TEXT_MAX
+    plain = not ("%" in text or "+" in text) and text.isprintable() and len(text) <= TEXT_MAX
     found: dict[str, str] = {}
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
@@ -37,7 +39,8 @@ def decoded(text: str) -> str:
 
 
 def clean(text: str, length_max: int) -> str:
-    """The text without NUL, which no column takes, and no longer than this."""
-    if "\0" in text:
-        text = text.replace("\0", "")
+    """The text without the characters that a click's row keeps for itself, no longer than this."""
+    for mark in RESERVED:
+        if mark in text:
+            text = text.replace(mark, "")
     return text[:length_max]

@@ -6,16 +6,15 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from tracking.clicks.query import SUBS
+from tracking.clicks.query import RESERVED, SUBS
 
 _COLUMNS: Final = (
     "id, ts, link_id, affiliate_id, offer_id, advertiser_id, reason, link_code, destination,"
     " source, aff_click_id, subs, ip, user_agent, referrer, language"
 )
-# No text holds NUL, so it divides the fields until the tabs inside them are escaped.
-_DIVIDER: Final = "\0"
-# PostgreSQL's own mark for NULL, \\N, would be escaped along with the line.
-_NULL: Final = "\x01"
+# No text holds these: the one divides the fields until the tabs inside them are escaped, the other
+# stands for NULL, because PostgreSQL's own mark would be escaped along with the line.
+_DIVIDER, _NULL = RESERVED
 COPY: Final = f"COPY click ({_COLUMNS}) FROM STDIN (NULL '{_NULL}')"
 _MS_PER_S: Final = 1000
 
@@ -33,8 +32,8 @@ def line(
 ) -> str:
     """The line of a click; `link` is link, affiliate, offer and advertiser, 0 for unknown.
 
-    `headers` are user agent, referrer and language, empty for absent. Texts are clean already:
-    no NUL in them, and no longer than their columns shall be.
+    `headers` are user agent, referrer and language, empty for absent. All texts have gone through
+    `query.clean`.
     """
     fields = _DIVIDER.join(
         (

@@ -16,7 +16,7 @@ from psycopg import Cursor
 POSTBACKS: Final = "postbacks"
 
 # Rows go in as one JSON document: an array of texts would have every quote in `facts` escaped one
-# by one, which costs more than all the rest of a verdict (measured).
+# by one, which was the dearest statement of a verdict (7.9 of 21 s for 10,000; so it is 1.6 s).
 _EVENTS: Final = """
 INSERT INTO conversion_event
     (id, conversion_id, seq, old, new, reason, note, actor, facts, at)

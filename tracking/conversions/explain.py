@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from network.api.fields import RateField
 from network.ids import uuid7_time
@@ -15,7 +16,7 @@ from network.money import format_micros
 from partners.models import Role, Terms
 from tracking.clicks import ids
 from tracking.clicks.models import Click
-from tracking.conversions.models import Conversion, Event, Report
+from tracking.conversions.models import Conversion, Event, Report, ReportOutcome
 from tracking.conversions.reasons import category
 
 # Of the facts that an event stores, these are between the network and the affiliate.
@@ -37,10 +38,18 @@ def explain(conversion: Conversion, role: Role) -> dict[str, Any]:
     }
 
 
-def _reports(conversion: Conversion) -> QuerySet[Report]:
-    """What was reported, the oldest first; the report that began it may have waited."""
-    told = Q(conversion_id=conversion.pk) | Q(pk=conversion.report_id)
-    return Report.objects.filter(told).order_by("received_at", "pk")
+def _reports(conversion: Conversion) -> QuerySet[Any]:
+    """What was reported, the oldest first; some had to wait for their click, and ended here."""
+    waited = ReportOutcome.objects.filter(conversion_id=conversion.pk).values("report_id")
+    told = Q(conversion_id=conversion.pk) | Q(pk__in=waited)
+    return (
+        Report.objects.filter(told)
+        .annotate(
+            final_verdict=Coalesce("outcome__verdict", "verdict"),
+            final_code=Coalesce("outcome__code", "code"),
+        )
+        .order_by("received_at", "pk")
+    )
 
 
 def _reason(reason: str, role: Role) -> str:
@@ -83,7 +92,7 @@ def _price(fixed_micros: int, ppm: int, currency: str) -> dict[str, Any]:
     }
 
 
-def _evidence(report: Report, role: Role) -> dict[str, Any]:
+def _evidence(report: Any, role: Role) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "kind": "postback",
         "signed": report.auth.startswith("hmac"),
@@ -93,8 +102,8 @@ def _evidence(report: Report, role: Role) -> dict[str, Any]:
         return shown
     return shown | {
         "report": str(report.pk),
-        "verdict": report.verdict,
-        "code": report.code,
+        "verdict": report.final_verdict,
+        "code": report.final_code,
         "method": report.method,
         "order_ref": report.order_ref,
         "event_ref": report.event_ref,

@@ -67,7 +67,7 @@ class ReportWait(models.Model):
 class ReportOutcome(models.Model):
     """What became of a report that waited. Never updated."""
 
-    report = models.OneToOneField(Report, models.PROTECT, primary_key=True, related_name="+")
+    report = models.OneToOneField(Report, models.PROTECT, primary_key=True, related_name="outcome")
     at = models.DateTimeField()
     verdict = models.CharField(max_length=12)
     code = models.CharField(max_length=40)
@@ -75,6 +75,13 @@ class ReportOutcome(models.Model):
 
     class Meta:
         db_table = "report_outcome"
+        indexes = [
+            models.Index(
+                fields=["conversion_id"],
+                condition=~Q(conversion_id=None),
+                name="report_outcome_evidence",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.report_id}: {self.verdict}"

@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ReportOutcome',
             fields=[
-                ('report', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='tracking.report')),
+                ('report', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='outcome', serialize=False, to='tracking.report')),
                 ('at', models.DateTimeField()),
                 ('verdict', models.CharField(max_length=12)),
                 ('code', models.CharField(max_length=40)),
@@ -194,6 +194,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'report_outcome',
+                'indexes': [models.Index(condition=models.Q(('conversion_id', None), _negated=True), fields=['conversion_id'], name='report_outcome_evidence')],
             },
         ),
         migrations.CreateModel(

@@ -200,6 +200,8 @@ class DeliveryViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     queryset = Delivery.objects.all()
     serializer_class = DeliveryOutput
     filterset_class = DeliveryFilter
+    # An id begins with the time of its making, and the primary key has this order.
+    ordering = ("-id",)
     lookup_value_converter = "uuid"
     roles = {"list": _READERS, "retrieve": _READERS, "replay": _WRITERS}
     scope = {

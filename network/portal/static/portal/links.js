@@ -25,7 +25,11 @@ function line(link, offer) {
     el("div", {},
       el("p", {}, label, link.active ? null : el("span", { class: "quiet" }, " (switched off)")),
       address),
-    el("button", { type: "button", "aria-label": `Copy the link: ${label}`, click: ({ target }) => copy(address, target) }, "Copy"));
+    el("button", {
+      type: "button",
+      "aria-label": `Copy the link: ${label}`,
+      click: ({ target }) => copy(address, target),
+    }, "Copy"));
 }
 
 async function copy(address, button) {

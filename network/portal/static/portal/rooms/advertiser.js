@@ -10,6 +10,10 @@ import { trend } from "../trend.js";
 
 const NOTHING = "Nothing in the last 30 days. Affiliates send people once one of your offers is "
   + "active and your balance covers what it pays.";
+const NO_CONVERSIONS = "No conversions yet. Report a sale with the click id that your landing page "
+  + "received: the postback's address and an example are in the README.";
+const NO_FUNDS = "No deposit yet. Transfer money to the network; conversions are paid from what you "
+  + "have deposited, and clicks go elsewhere while there is none.";
 
 /** The parts of the room. */
 export function advertiser() {
@@ -20,14 +24,14 @@ export function advertiser() {
       { head: "Order", cell: (row) => row.order_ref ?? row.event_ref ?? "–" },
       { head: "Sale", kind: "number", cell: (row) => (row.sale ? money(row.sale) : "–") },
       worth("You pay", "revenue"),
-    ], "No conversions yet. Report a sale with the click id that your landing page received: the postback's address and an example are in the README.")),
+    ], NO_CONVERSIONS)),
   ];
 }
 
 async function funds() {
   const { advertisers } = await get("balances");
   if (!advertisers.length) {
-    return empty("No deposit yet. Transfer money to the network; conversions are paid from what you have deposited, and clicks go elsewhere while there is none.");
+    return empty(NO_FUNDS);
   }
   const values = (key) => advertisers.map((balance) => money(balance[key]));
   return tiles([

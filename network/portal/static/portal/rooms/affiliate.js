@@ -11,6 +11,10 @@ import { trend } from "../trend.js";
 
 const NOTHING = "Nothing in the last 30 days. Put one of your links where people see it: "
   + "each click shows here at once, each sale as soon as the shop reports it.";
+const NO_CONVERSIONS = "No conversions yet. Send a person through one of your links: when they buy, "
+  + "the shop reports it and it stands here, with its state and the reason.";
+const NO_MONEY = "No money yet. An approved conversion earns a commission: it is held for the days "
+  + "that the offer states, then payable, then part of a payout.";
 
 /** The parts of the room. */
 export function affiliate() {
@@ -19,7 +23,7 @@ export function affiliate() {
     section("The last 30 days", () => trend([{ key: "commission", name: "Commission" }], NOTHING)),
     section("Latest conversions", () => conversions([
       worth("Commission", "commission"),
-    ], "No conversions yet. Send a person through one of your links: when they buy, the shop reports it and it stands here, with its state and the reason.")),
+    ], NO_CONVERSIONS)),
     section("Your links", links),
   ];
 }
@@ -27,7 +31,7 @@ export function affiliate() {
 async function owed() {
   const { affiliates } = await get("balances");
   if (!affiliates.length) {
-    return empty("No money yet. An approved conversion earns a commission: it is held for the days that the offer states, then payable, then part of a payout.");
+    return empty(NO_MONEY);
   }
   const values = (key) => affiliates.map((balance) => money(balance[key]));
   return tiles([

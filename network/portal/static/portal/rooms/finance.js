@@ -22,13 +22,18 @@ const FLOWS = [
   { key: "revenue", name: "Revenue" },
   { key: "commission", name: "Commission" },
 ];
+const NOTHING = "Nothing in the last 30 days. What conversions bring in and cost stands here, day by day.";
+const NO_RUNS = "No run waits. One person builds a run and locks it; then it stands here until "
+  + "another person approves exactly that content.";
+const NO_PAYOUTS = "No payouts yet. A run makes one for each affiliate with enough payable money and "
+  + "a payee method.";
 
 /** The parts of the room; `me` is the one who looks. */
 export function finance(me) {
   return [
     section("What is owed", owed),
     section("Runs waiting for approval", () => waiting(me.person.id)),
-    section("The last 30 days", () => trend(FLOWS, "Nothing in the last 30 days. What conversions bring in and cost stands here, day by day.")),
+    section("The last 30 days", () => trend(FLOWS, NOTHING)),
     section("Latest payouts", payouts),
     section("Balances", balances),
   ];
@@ -46,14 +51,14 @@ async function owed() {
 async function waiting(self) {
   const { results } = await get("payout-runs", { state: "locked", limit: ROWS });
   if (!results.length) {
-    return empty("No run waits. One person builds a run and locks it; then it stands here until another person approves exactly that content.");
+    return empty(NO_RUNS);
   }
   const people = await get("memberships", { role: "finance", limit: PEOPLE });
   const person = new Map(people.results.map((member) => [member.person.id, member.person.name || member.person.email]));
-  const maker = (run) => (run.maker === self ? "You, so another person approves" : person.get(run.maker) ?? `#${run.maker}`);
+  person.set(self, "You, so another person approves");
   return table("Runs waiting for approval", [
     { head: "Run", cell: (run) => `#${run.id}` },
-    { head: "Made by", cell: maker },
+    { head: "Made by", cell: (run) => person.get(run.maker) ?? `#${run.maker}` },
     { head: "Locked (UTC)", cell: (run) => time(run.locked_at) },
     { head: "Content", cell: (run) => el("code", { title: run.content_sha256 }, short(run.content_sha256)) },
     { head: "Payouts", kind: "number", cell: (run) => count(run.payouts_count) },
@@ -63,7 +68,7 @@ async function waiting(self) {
 
 async function payouts() {
   const { results } = await get("payouts", { limit: ROWS });
-  if (!results.length) return empty("No payouts yet. A run makes one for each affiliate with enough payable money and a payee method.");
+  if (!results.length) return empty(NO_PAYOUTS);
   const affiliate = await names("affiliates", results.map((payout) => payout.affiliate));
   return table("Latest payouts", [
     { head: "Payout", cell: (payout) => `#${payout.id}` },

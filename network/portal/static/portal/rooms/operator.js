@@ -38,9 +38,10 @@ async function review() {
   if (!results.length) return empty("Nothing waits for you. What the rules cannot decide comes here.");
   const rows = results.slice(0, ROWS);
   const affiliate = await names("affiliates", rows.map((row) => row.affiliate));
-  const waiting = more ? `More than ${count(COUNTED)}` : count(results.length);
+  const number = more ? `More than ${count(COUNTED)}` : count(results.length);
+  const wait = results.length === 1 ? "conversion waits" : "conversions wait";
   return [
-    el("p", {}, el("strong", {}, waiting), results.length === 1 ? " conversion waits for a person." : " conversions wait for a person."),
+    el("p", {}, el("strong", {}, number), ` ${wait} for a person.`),
     table("The latest in the review queue", [
       { head: "Received (UTC)", cell: (row) => time(row.received_at) },
       { head: "Affiliate", cell: (row) => affiliate(row.affiliate) },
