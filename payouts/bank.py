@@ -12,6 +12,17 @@ from network.errors import BadInput
 _SATURDAY: Final = 5
 
 
+# Between these days every zone's midnight is an instant that both Python and PostgreSQL can say.
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2999, 12, 31)
+
+
+class DayOutOfRange(BadInput):
+    """A day of the books lies between 1970 and 2999."""
+
+    code = "day_out_of_range"
+
+
 class BookedInFuture(BadInput):
     """A bank does not book on a day to come."""
 
@@ -35,6 +46,8 @@ def next_working_day(day: date) -> date:
 
 
 def check_booked_on(day: date, *, pointer: str = "/booked_on") -> None:
-    """BookedInFuture for a day that has not begun in the network's zone."""
+    """BookedInFuture for a day that has not begun in the network's zone; DayOutOfRange."""
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise DayOutOfRange(pointer=pointer)
     if day > today():
         raise BookedInFuture(pointer=pointer)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class ConfigVersion(models.Model):
-    """One row; statement triggers add one in the transaction that changes a link, an offer or a key.
+    """One row; statement triggers add one in the transaction that changes a link, an offer, a key.
 
     A row and not a sequence: a sequence can be read before the change that it announces is visible.
     """

@@ -1,4 +1,4 @@
-"""Offers: what an advertiser asks for, what it pays, who may send people, and through which link."""
+"""Offers: what an advertiser asks for, what it pays, who may send people, through which link."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -17,7 +17,7 @@ class Offer(models.Model):
         ENDED = "ended"
 
     class Visibility(models.TextChoices):
-        """Public: anyone may take a link. Approval: after an application. Private: by invitation."""
+        """Public: anyone may take a link. Approval: after applying. Private: by invitation."""
 
         PUBLIC = "public"
         APPROVAL = "approval"

@@ -6,7 +6,7 @@ from partners.models.people import Organisation
 
 
 class Advertiser(models.Model):
-    """Publishes offers, funds a balance, reports conversions in one way: by token or by signature."""
+    """Publishes offers, funds a balance, reports conversions in one way: by token or signed."""
 
     class Status(models.TextChoices):
         ACTIVE = "active"

@@ -5,6 +5,7 @@ from datetime import date
 from rest_framework.request import Request
 
 from network.errors import FieldError, InvalidParameter
+from payouts import bank
 
 _ID_DIGITS_MAX = 18
 
@@ -25,9 +26,12 @@ def day_parameter(request: Request, name: str, default: date) -> date:
     if text is None:
         return default
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise invalid(name, "A day looks like 2026-11-30.") from None
+    if not bank.FIRST_DAY <= day <= bank.LAST_DAY:
+        raise invalid(name, bank.DayOutOfRange().detail)
+    return day
 
 
 def invalid(name: str, detail: str) -> InvalidParameter:

@@ -47,7 +47,7 @@ class ApprovalInput(StrictSerializer):
 class BookingInput(StrictSerializer):
     """One debit on our account, as the bank booked it."""
 
-    payout = serializers.IntegerField()
+    payout = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     bank_ref = serializers.CharField(max_length=80)
     booked_on = serializers.DateField()
     amount = MoneyField()

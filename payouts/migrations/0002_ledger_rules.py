@@ -5,40 +5,52 @@ from django.db import migrations
 from network.sql import APP_ROLE, append_only
 
 # One pass over the rows of a statement instead of a trigger for each row: a million entries cost a
-# few seconds and not a minute. It also keeps the balances of the two kinds that must not be passed;
-# the application has no grant on that table, so no other hand can.
+# few seconds and not a minute. Each pass is planned anew (EXECUTE) and counts: PL/pgSQL would keep
+# the plan of its first statement, perhaps one row into an empty table, for the million that comes
+# later, and EXISTS lets the planner bet on finding at once what is never there.
+#
+# It also keeps the balances of the two kinds that must not be passed; the application has no grant
+# on that table, so no other hand can.
 ENTRIES = f"""
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON account_balance FROM {APP_ROLE};
 
 CREATE FUNCTION entry_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh GROUP BY journal_id, currency HAVING sum(amount_micros) <> 0
-    ) THEN
+    EXECUTE $check$
+        SELECT count(*) FROM (SELECT FROM fresh GROUP BY journal_id, currency HAVING sum(amount_micros) <> 0
+        ) faulty
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a journal does not balance'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'journal_balances';
     END IF;
-    IF EXISTS (
-        SELECT FROM fresh LEFT JOIN ledger_account account
+    EXECUTE $check$
+        SELECT count(*) FROM fresh LEFT JOIN ledger_account account
             ON account.id = fresh.account_id AND account.currency = fresh.currency
         WHERE account.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'an entry names an account that is not there or has another currency'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'entry_account';
     END IF;
-    IF EXISTS (
-        SELECT FROM fresh LEFT JOIN journal ON journal.id = fresh.journal_id
+    EXECUTE $check$
+        SELECT count(*) FROM fresh LEFT JOIN journal ON journal.id = fresh.journal_id
         WHERE journal.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'an entry names a journal that is not there'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'entry_journal';
     END IF;
     -- All entries of a journal come in one statement, so nobody adds to one that is posted.
-    IF EXISTS (
-        SELECT FROM fresh GROUP BY journal_id
+    EXECUTE $check$
+        SELECT count(*) FROM (SELECT FROM fresh GROUP BY journal_id
         HAVING count(*) <> (SELECT count(*) FROM entry WHERE entry.journal_id = fresh.journal_id)
-    ) THEN
+        ) faulty
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a journal is closed once its entries are in'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'journal_closed';
     END IF;
@@ -88,9 +100,11 @@ CREATE CONSTRAINT TRIGGER journal_guard AFTER INSERT ON journal
 COMMISSIONS = """
 CREATE FUNCTION commission_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh LEFT JOIN conversion_share share ON share.id = fresh.id
+    EXECUTE $check$
+        SELECT count(*) FROM fresh LEFT JOIN conversion_share share ON share.id = fresh.id
             AND share.event_id = fresh.event_id
             AND share.conversion_id = fresh.conversion_id
             AND share.role = fresh.role
@@ -102,14 +116,16 @@ BEGIN
             AND share.commission_micros = fresh.commission_micros
             AND share.release_at = fresh.release_at
         WHERE share.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a commission does not equal its share'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_equals_share';
     END IF;
-    IF EXISTS (
-        SELECT FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
+    EXECUTE $check$
+        SELECT count(*) FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
         LEFT JOIN journal ON journal.id = named.journal_id WHERE journal.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a commission names a journal that is not there'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'commission_journal';
     END IF;
@@ -121,19 +137,23 @@ CREATE TRIGGER commission_guard AFTER INSERT ON commission
 
 CREATE FUNCTION commission_release_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh LEFT JOIN commission ON commission.id = fresh.commission_id
+    EXECUTE $check$
+        SELECT count(*) FROM fresh LEFT JOIN commission ON commission.id = fresh.commission_id
             AND commission.release_at <= fresh.released_at
         WHERE commission.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a commission is released before its hold is over'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_release_due';
     END IF;
-    IF EXISTS (
-        SELECT FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
+    EXECUTE $check$
+        SELECT count(*) FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
         LEFT JOIN journal ON journal.id = named.journal_id WHERE journal.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a release names a journal that is not there'
             USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'commission_journal';
     END IF;

@@ -171,11 +171,12 @@ def test_every_write_that_moves_money_wants_an_idempotency_key(fred, path):
         ({"bank_ref": "x" * 81}, "max_length"),
         ({"booked_on": "yesterday"}, "invalid"),
         ({"booked_on": "2999-01-01"}, "booked_in_future"),
+        ({"booked_on": "0001-01-01"}, "day_out_of_range"),
         ({"surprise": 1}, "unknown_field"),
     ],
 )
 def test_a_bad_deposit_is_refused_and_changes_nothing(fred, acme, change, code):
-    answer = post(fred, "deposits", deposit_body(acme.advertiser, **change))
+    answer = post(fred, "deposits", deposit_body(acme.advertiser) | change)
     assert (answer.status_code, codes(answer)) == (422, [code])
     assert not Journal.objects.exists()
 
@@ -204,6 +205,7 @@ def test_a_bad_settlement_is_refused_with_the_place_of_the_fault(fred, gina, ali
     path = f"payout-runs/{run.pk}/settle"
     for change, pointer, code in (
         ({"payout": 999}, "/bookings/0/payout", "unknown_payout"),
+        ({"payout": 10**30}, "/bookings/0/payout", "max_value"),
         ({"amount": eur("11.99")}, "/bookings/0/amount", "booking_unlike_payout"),
         ({"booked_on": "2999-01-01"}, "/bookings/0/booked_on", "booked_in_future"),
         ({"amount": 12}, "/bookings/0/amount", "money_must_be_string"),
@@ -349,7 +351,9 @@ def test_a_statement_is_for_its_affiliate_and_the_network(fred, alice, bob):
     assert seen == [own]
     assert get(bob, "statements", affiliate=alice.affiliate.pk).status_code == 404
     assert get(fred, "statements").json()["code"] == "invalid_parameter"
-    assert get(alice, "statements", **{"from": "soon"}).json()["code"] == "invalid_parameter"
+    for day in ("soon", "0001-01-01", "9999-12-31"):
+        answer = get(alice, "statements", **{"from": day})
+        assert answer.json()["code"] == "invalid_parameter"
 
 
 def test_who_is_nobody_sees_nothing(db):
@@ -361,8 +365,10 @@ def test_who_is_nobody_sees_nothing(db):
 def test_an_unknown_id_is_not_found(fred):
     for path in ("payout-runs/999", "payouts/999", "deposits/999", f"commissions/{uuid4()}"):
         assert get(fred, path).status_code == 404
-    for verb in ("lock", "cancel", "file"):
-        assert post(fred, f"payout-runs/999/{verb}").status_code == 404
+    for id in (999, 10**30):
+        for verb in ("lock", "cancel", "file"):
+            assert post(fred, f"payout-runs/{id}/{verb}").status_code == 404
+        assert get(fred, f"payout-runs/{id}").status_code == 404
 
 
 def test_a_file_that_is_not_there_yet_is_a_conflict(fred, alice):

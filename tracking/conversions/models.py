@@ -231,7 +231,7 @@ class Event(models.Model):
 
 
 class Share(models.Model):
-    """What an event is worth to one affiliate, signed. Never updated; payouts only adds these up."""
+    """What an event is worth to one affiliate, signed. Never updated; payouts adds these up."""
 
     class Role(models.TextChoices):
         BASE = "base"
