@@ -38,7 +38,7 @@ def match_reports() -> int:
     if not ReportWait.objects.exists():
         return 0
     plain = _plain()
-    known = snapshot.load(plain)
+    known = snapshot.current(plain)
     return until_empty(lambda: waiting.match(plain, known, clock.now(), BATCH))
 
 

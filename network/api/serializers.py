@@ -1,7 +1,7 @@
-"""Serializers that refuse what they do not know: a misspelt field is not lost in silence."""
+"""Serializers that refuse what they do not know: a misspelt field, a number in place of a text."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db.models import Model
 from rest_framework import serializers
@@ -11,13 +11,25 @@ from network.errors import UnknownField, default_message
 
 M = TypeVar("M", bound=Model)
 
+# What JSON has to bring for a field. Left alone, the framework reads 5 as the text "5", the text
+# "12" as the number 12, and "yes" as true: somebody's mistake would be stored as something else.
+_JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], type], ...]] = (
+    (serializers.CharField, str),
+    (serializers.DateTimeField, str),
+    (serializers.DateField, str),
+    (serializers.IntegerField, int),
+    (serializers.BooleanField, bool),
+)
+_NAMES: Final = {str: "a text", int: "a whole number", bool: "true or false"}
+
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer for input and output that no model backs."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """The values; `unknown_field` for what is not writable here."""
+        """The values; `unknown_field` for what is not writable, `invalid` for another JSON type."""
         refuse_unknown_fields(self.fields, data)
+        refuse_wrong_types(self.fields, data)
         return super().to_internal_value(data)
 
 
@@ -25,8 +37,9 @@ class StrictModelSerializer(serializers.ModelSerializer[M]):
     """A model's serializer; fields that are read-only count as unknown in a body."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """The values; `unknown_field` for what is not writable here."""
+        """The values; `unknown_field` for what is not writable, `invalid` for another JSON type."""
         refuse_unknown_fields(self.fields, data)
+        refuse_wrong_types(self.fields, data)
         return super().to_internal_value(data)
 
 
@@ -39,6 +52,27 @@ def refuse_unknown_fields(
     writable = {name for name, field in fields.items() if not field.read_only}
     if unknown := sorted(str(name) for name in data if name not in writable):
         raise unknown_fields(unknown)
+
+
+def refuse_wrong_types(
+    fields: Mapping[str, serializers.Field[Any, Any, Any, Any]], data: Any
+) -> None:
+    """ValidationError with code `invalid` for each value of another JSON type than its field's."""
+    if not isinstance(data, Mapping):
+        return
+    wrong = {
+        name: [ErrorDetail(f"This has to be {_NAMES[wanted]}.", code="invalid")]
+        for name, value in data.items()
+        if value is not None
+        and (wanted := _json_type(fields[name])) is not None
+        and type(value) is not wanted
+    }
+    if wrong:
+        raise serializers.ValidationError(wrong)
+
+
+def _json_type(field: serializers.Field[Any, Any, Any, Any]) -> type | None:
+    return next((wanted for kind, wanted in _JSON_TYPES if isinstance(field, kind)), None)
 
 
 def unknown_fields(names: Iterable[str]) -> serializers.ValidationError:
