@@ -316,10 +316,6 @@ class Migration(migrations.Migration):
             model_name='reportkey',
             constraint=models.UniqueConstraint(fields=('advertiser', 'key_id'), name='report_key_once'),
         ),
-        migrations.AddIndex(
-            model_name='terms',
-            index=models.Index(fields=['goal', 'affiliate', 'valid_from'], name='terms_lookup'),
-        ),
         migrations.AddConstraint(
             model_name='terms',
             constraint=models.CheckConstraint(condition=models.Q(('commission_fixed_micros__gte', 0), ('commission_ppm__gte', 0), ('revenue_fixed_micros__gte', 0), ('revenue_ppm__gte', 0)), name='terms_not_negative'),

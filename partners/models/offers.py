@@ -127,7 +127,6 @@ class Terms(models.Model):
                 nulls_distinct=False,
             ),
         ]
-        indexes = [models.Index(fields=["goal", "affiliate", "valid_from"], name="terms_lookup")]
 
     def __str__(self) -> str:
         return f"terms {self.pk}"

@@ -36,7 +36,9 @@ class Delivery(models.Model):
         DEAD = "dead"
 
     id = models.UUIDField(primary_key=True)
-    postback = models.ForeignKey(Postback, models.PROTECT, related_name="deliveries")
+    postback = models.ForeignKey(
+        Postback, models.PROTECT, related_name="deliveries", db_index=False
+    )
     event_id = models.UUIDField()
     conversion_id = models.UUIDField()
     body = models.JSONField()
@@ -54,6 +56,7 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["postback", "event_id"], name="delivery_once"),
         ]
         indexes = [
+            models.Index(fields=["conversion_id"], name="delivery_of_conversion"),
             models.Index(fields=["due_at"], condition=models.Q(status="due"), name="delivery_due"),
         ]
 
