@@ -7,14 +7,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from network import clock
+from network.clock import FIRST_DAY, LAST_DAY
 from network.errors import BadInput
 
 _SATURDAY: Final = 5
-
-
-# Between these days every zone's midnight is an instant that both Python and PostgreSQL can say.
-FIRST_DAY: Final = date(1970, 1, 1)
-LAST_DAY: Final = date(2999, 12, 31)
 
 
 class DayOutOfRange(BadInput):

@@ -5,7 +5,7 @@ that it belongs to. Debit is positive, credit negative, in micros.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from payouts.models import LedgerAccount
 from payouts.refusals import NothingToPost, Unbalanced
 
 AnyCursor = CursorWrapper | Cursor[Any]
+Bound = str | int | datetime | None
 Kind = LedgerAccount.Kind
 
 # The owner of the accounts that are the network's own.
@@ -88,12 +89,43 @@ INSERT INTO entry (journal_id, account_id, currency, amount_micros)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[])
 """
 
+# The accounts of a query's parts, netted; what cancels out is no entry.
+_NETTED: Final = """
+SELECT kind, owner_id, currency, sum(micros)::bigint AS micros
+FROM ({parts}) part (kind, owner_id, currency, micros)
+GROUP BY kind, owner_id, currency HAVING sum(micros) <> 0
+"""
+
+_OPEN_FOR: Final = """
+INSERT INTO ledger_account (kind, owner_id, currency)
+SELECT kind, owner_id, currency FROM ({netted}) wanted
+WHERE NOT EXISTS (
+    SELECT FROM ledger_account account WHERE account.kind = wanted.kind
+        AND account.owner_id = wanted.owner_id AND account.currency = wanted.currency)
+ORDER BY kind, owner_id, currency
+ON CONFLICT (kind, owner_id, currency) DO NOTHING
+"""
+
+_POST_FOR: Final = """
+WITH netted AS MATERIALIZED ({netted}), fresh AS (
+    INSERT INTO journal (kind, idem_key, effective_at, posted_at, actor, reason)
+    SELECT %(journal)s, %(idem_key)s, %(effective_at)s, %(posted_at)s, %(actor)s, ''
+    WHERE EXISTS (SELECT FROM netted)
+    RETURNING id
+), posted AS (
+    INSERT INTO entry (journal_id, account_id, currency, amount_micros)
+    SELECT fresh.id, account.id, netted.currency, netted.micros
+    FROM fresh, netted JOIN ledger_account account USING (kind, owner_id, currency)
+)
+SELECT id FROM fresh
+"""
+
 _MIRROR: Final = """
 SELECT account.kind, account.owner_id, account.currency, -entry.amount_micros
 FROM entry
 JOIN journal ON journal.id = entry.journal_id
 JOIN ledger_account account ON account.id = entry.account_id
-WHERE journal.idem_key = %s
+WHERE journal.idem_key = %(mirrored)s
 """
 
 _BALANCE: Final = """
@@ -179,10 +211,55 @@ def post_all(cursor: AnyCursor, journals: Sequence[NewJournal]) -> list[int]:
     return posted
 
 
-def mirror(cursor: AnyCursor, idem_key: str) -> list[Entry]:
-    """The entries that undo a posted journal; it stays, and another one takes it back."""
-    cursor.execute(_MIRROR, [idem_key])
-    return [Entry(Account(*key), micros) for *key, micros in cursor.fetchall()]
+def post_parts(
+    cursor: AnyCursor,
+    parts: str,
+    values: Mapping[str, Bound],
+    *,
+    kind: str,
+    idem_key: str,
+    effective_at: datetime,
+    actor: str,
+) -> int | None:
+    """Post one journal whose entries a query gives, without a row passing through Python.
+
+    `parts` selects kind, owner, currency and micros, several for an account if it likes; it is
+    read twice, so it reads what the transaction has locked or what never changes. The id of the
+    journal, or None where everything cancels out. Raises what `post_all` raises, by the database.
+    """
+    netted = _NETTED.format(parts=parts)
+    cursor.execute(_OPEN_FOR.format(netted=netted), values)
+    journal: dict[str, Bound] = {
+        "journal": kind,
+        "idem_key": idem_key,
+        "effective_at": effective_at,
+        "posted_at": clock.now(),
+        "actor": actor,
+    }
+    cursor.execute(_POST_FOR.format(netted=netted), {**values, **journal})
+    row = cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+def mirror(
+    cursor: AnyCursor,
+    mirrored: str,
+    *,
+    kind: str,
+    idem_key: str,
+    effective_at: datetime,
+    actor: str,
+) -> int | None:
+    """Post what undoes the journal `mirrored`, which stays as it is."""
+    return post_parts(
+        cursor,
+        _MIRROR,
+        {"mirrored": mirrored},
+        kind=kind,
+        idem_key=idem_key,
+        effective_at=effective_at,
+        actor=actor,
+    )
 
 
 def balance(cursor: AnyCursor, kind: str, owner_id: int, currency: str) -> int:

@@ -110,6 +110,7 @@ BY_CONSTRAINT: Final = MappingProxyType(
         "journal_balances": Unbalanced,
         "journal_idem_key_key": AlreadyPosted,
         "payment_attempt_of_approved": IllegalMove,
+        "payout_follows": IllegalMove,
         "payout_move": IllegalMove,
         "payout_run_attempted": PaymentAttempted,
         "payout_run_fixed": IllegalMove,

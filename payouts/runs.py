@@ -11,7 +11,6 @@ from network import clock
 from network.errors import IllegalMove, NotFound
 from partners.actors import Actor
 from payouts import ledger
-from payouts.ledger import Account, Entry, Kind
 from payouts.models import PayoutRun
 from payouts.refusals import ClawedBack, ContentChanged, PayeeChanged, translated
 
@@ -36,8 +35,12 @@ WHERE id = %s AND state = 'draft'
 """
 
 # Posting rule 7.
-_IN_PAYOUT: Final = """
-SELECT affiliate_id, currency, net_minor * minor_micros FROM payout WHERE run_id = %s
+_SET_ASIDE: Final = """
+SELECT 'affiliate_payable', affiliate_id, currency, net_minor * minor_micros
+FROM payout WHERE run_id = %(run)s
+UNION ALL
+SELECT 'affiliate_in_payout', affiliate_id, currency, -net_minor * minor_micros
+FROM payout WHERE run_id = %(run)s
 """
 
 _BELOW_ZERO: Final = """
@@ -89,7 +92,15 @@ def lock(*, run_id: int, actor: Actor) -> PayoutRun:
             raise PayeeChanged(members={"payees": changed})
         cursor.execute("UPDATE payout SET state = 'locked' WHERE run_id = %s", [run_id])
         cursor.execute(_LOCK, [clock.now(), run_id])
-        _set_aside(cursor, run_id, actor)
+        ledger.post_parts(
+            cursor,
+            _SET_ASIDE,
+            {"run": run_id},
+            kind="run_lock",
+            idem_key=f"run:{run_id}:lock",
+            effective_at=clock.now(),
+            actor=actor.label,
+        )
         # Looked at after the posting, which holds the balances: no reversal can come between.
         if below := _count(cursor, _BELOW_ZERO, run_id):
             raise ClawedBack(members={"payees": below})
@@ -123,7 +134,15 @@ def cancel(*, run_id: int, actor: Actor) -> PayoutRun:
         _move(cursor, run_id, old=run.state, new=State.CANCELLED, stamp="closed_at")
         cursor.execute("UPDATE payout SET state = 'cancelled' WHERE run_id = %s", [run_id])
         if run.state != State.DRAFT:
-            _give_back(cursor, run_id, actor)
+            # Posting rule 13.
+            ledger.mirror(
+                cursor,
+                f"run:{run_id}:lock",
+                kind="run_cancel",
+                idem_key=f"run:{run_id}:cancel",
+                effective_at=clock.now(),
+                actor=actor.label,
+            )
         # The application has no right to delete a line; this function has a check of its own.
         cursor.execute("SELECT release_run_lines(%s, %s)", [run_id, clock.now()])
     log.info("run.cancelled", run=run_id, actor=actor.label)
@@ -137,38 +156,6 @@ def close_if_answered(cursor: CursorWrapper, run_id: int) -> None:
         "AND NOT EXISTS "
         "(SELECT FROM payout WHERE run_id = %s AND state NOT IN ('settled', 'rejected'))",
         [clock.now(), run_id, run_id],
-    )
-
-
-def _set_aside(cursor: CursorWrapper, run_id: int, actor: Actor) -> None:
-    cursor.execute(_IN_PAYOUT, [run_id])
-    entries = [
-        entry
-        for affiliate, currency, micros in cursor.fetchall()
-        for entry in (
-            Entry(Account(Kind.AFFILIATE_PAYABLE, affiliate, currency), micros),
-            Entry(Account(Kind.AFFILIATE_IN_PAYOUT, affiliate, currency), -micros),
-        )
-    ]
-    ledger.post(
-        cursor,
-        kind="run_lock",
-        idem_key=f"run:{run_id}:lock",
-        entries=entries,
-        effective_at=clock.now(),
-        actor=actor.label,
-    )
-
-
-def _give_back(cursor: CursorWrapper, run_id: int, actor: Actor) -> None:
-    """Posting rule 13: the mirror of the lock."""
-    ledger.post(
-        cursor,
-        kind="run_cancel",
-        idem_key=f"run:{run_id}:cancel",
-        entries=ledger.mirror(cursor, f"run:{run_id}:lock"),
-        effective_at=clock.now(),
-        actor=actor.label,
     )
 
 

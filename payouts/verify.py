@@ -89,7 +89,7 @@ WITH posted AS (
 )
 SELECT account_id, kept.balance_micros, posted.micros AS posted_micros
 FROM account_balance kept FULL JOIN posted USING (account_id)
-WHERE kept.balance_micros IS DISTINCT FROM posted.micros
+WHERE coalesce(kept.balance_micros, 0) <> coalesce(posted.micros, 0)
 """
 
 _PAYOUTS: Final = """

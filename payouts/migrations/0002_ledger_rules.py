@@ -14,13 +14,27 @@ from network.sql import APP_ROLE, append_only
 ENTRIES = f"""
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON account_balance FROM {APP_ROLE};
 
+-- Its row is there from the beginning: an upsert at the first posting would not do, since the floor
+-- is checked against the row that an upsert proposes, not against the sum.
+CREATE FUNCTION ledger_account_opened() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    INSERT INTO account_balance (account_id, balance_micros, version)
+    SELECT id, 0, 0 FROM fresh WHERE kind IN ('advertiser_prepaid', 'affiliate_payable');
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER ledger_account_opened AFTER INSERT ON ledger_account
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION ledger_account_opened();
+
 CREATE FUNCTION entry_guard() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     faults bigint;
 BEGIN
     EXECUTE $check$
-        SELECT count(*) FROM (SELECT FROM fresh GROUP BY journal_id, currency HAVING sum(amount_micros) <> 0
+        SELECT count(*) FROM (
+            SELECT FROM fresh GROUP BY journal_id, currency HAVING sum(amount_micros) <> 0
         ) faulty
     $check$ INTO faults;
     IF faults > 0 THEN
@@ -46,44 +60,43 @@ BEGIN
     END IF;
     -- All entries of a journal come in one statement, so nobody adds to one that is posted.
     EXECUTE $check$
-        SELECT count(*) FROM (SELECT FROM fresh GROUP BY journal_id
-        HAVING count(*) <> (SELECT count(*) FROM entry WHERE entry.journal_id = fresh.journal_id)
-        ) faulty
+        SELECT count(*) FROM (
+            SELECT journal_id, count(*) AS entries FROM fresh GROUP BY journal_id
+        ) posted
+        WHERE entries <> (SELECT count(*) FROM entry WHERE entry.journal_id = posted.journal_id)
     $check$ INTO faults;
     IF faults > 0 THEN
         RAISE EXCEPTION 'a journal is closed once its entries are in'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'journal_closed';
     END IF;
 
-    -- In the order of accounts, so that two postings never wait for each other in a circle. A row
-    -- is made at zero first: the check looks at the row that an upsert proposes, not at the sum.
-    INSERT INTO account_balance (account_id, balance_micros, version)
-    SELECT id, 0, 0 FROM ledger_account
-    WHERE kind IN ('advertiser_prepaid', 'affiliate_payable')
-        AND id IN (SELECT account_id FROM fresh)
-    ORDER BY id
-    ON CONFLICT (account_id) DO NOTHING;
-    PERFORM FROM account_balance WHERE account_id IN (SELECT account_id FROM fresh)
-    ORDER BY account_id FOR NO KEY UPDATE;
-    UPDATE account_balance AS held SET
-        balance_micros = held.balance_micros - moved.micros,
-        floor_micros = CASE account.kind
-            WHEN 'advertiser_prepaid' THEN -coalesce(funds.credit_limit_micros, 0) END,
-        version = held.version + 1
-    FROM (SELECT account_id, sum(amount_micros) AS micros FROM fresh GROUP BY account_id) moved
-    JOIN ledger_account account ON account.id = moved.account_id
-    LEFT JOIN funds ON account.kind = 'advertiser_prepaid'
-        AND funds.advertiser_id = account.owner_id AND funds.currency = account.currency
-    WHERE held.account_id = moved.account_id;
+    -- In the order of accounts, so that two postings never wait for each other in a circle.
+    EXECUTE $lock$
+        SELECT FROM account_balance WHERE account_id IN (SELECT account_id FROM fresh)
+        ORDER BY account_id FOR NO KEY UPDATE
+    $lock$;
+    EXECUTE $move$
+        UPDATE account_balance AS held SET
+            balance_micros = held.balance_micros - moved.micros,
+            floor_micros = CASE account.kind
+                WHEN 'advertiser_prepaid' THEN -coalesce(funds.credit_limit_micros, 0) END,
+            version = held.version + 1
+        FROM (SELECT account_id, sum(amount_micros) AS micros FROM fresh GROUP BY account_id) moved
+        JOIN ledger_account account ON account.id = moved.account_id
+        LEFT JOIN funds ON account.kind = 'advertiser_prepaid'
+            AND funds.advertiser_id = account.owner_id AND funds.currency = account.currency
+        WHERE held.account_id = moved.account_id
+    $move$;
     RETURN NULL;
 END $$;
 
 CREATE TRIGGER entry_guard AFTER INSERT ON entry
     REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION entry_guard();
 
--- A journal without entries says nothing; looked at when the transaction ends.
+-- A journal without entries says nothing; looked at when the transaction ends, by the index even
+-- where the plan was made for an empty table.
 CREATE FUNCTION journal_guard() RETURNS trigger
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM entry WHERE journal_id = NEW.id) THEN
         RAISE EXCEPTION 'journal % has no entries', NEW.idem_key
@@ -122,8 +135,8 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_equals_share';
     END IF;
     EXECUTE $check$
-        SELECT count(*) FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
-        LEFT JOIN journal ON journal.id = named.journal_id WHERE journal.id IS NULL
+        SELECT count(*) FROM fresh LEFT JOIN journal ON journal.id = fresh.journal_id
+        WHERE fresh.journal_id IS NOT NULL AND journal.id IS NULL
     $check$ INTO faults;
     IF faults > 0 THEN
         RAISE EXCEPTION 'a commission names a journal that is not there'
@@ -150,8 +163,8 @@ BEGIN
             USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_release_due';
     END IF;
     EXECUTE $check$
-        SELECT count(*) FROM (SELECT DISTINCT journal_id FROM fresh WHERE journal_id IS NOT NULL) named
-        LEFT JOIN journal ON journal.id = named.journal_id WHERE journal.id IS NULL
+        SELECT count(*) FROM fresh LEFT JOIN journal ON journal.id = fresh.journal_id
+        WHERE fresh.journal_id IS NOT NULL AND journal.id IS NULL
     $check$ INTO faults;
     IF faults > 0 THEN
         RAISE EXCEPTION 'a release names a journal that is not there'
@@ -165,7 +178,8 @@ CREATE TRIGGER commission_release_guard AFTER INSERT ON commission_release
 """
 
 UNDO = """
-DROP FUNCTION entry_guard, journal_guard, commission_guard, commission_release_guard CASCADE;
+DROP FUNCTION ledger_account_opened, entry_guard, journal_guard, commission_guard,
+    commission_release_guard CASCADE;
 """
 
 

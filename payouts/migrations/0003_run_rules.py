@@ -4,6 +4,8 @@ from django.db import migrations
 
 from network.sql import APP_ROLE, append_only, update_only
 
+# Checks over the rows of a statement are planned anew and count; 0002_ledger_rules says why.
+
 # The content of a run as one hash over (payout, payee version, amount, currency) in a fixed order.
 # The lock's trigger computes it itself, so the application cannot lock one thing and show another.
 CONTENT = """
@@ -125,19 +127,24 @@ CREATE TRIGGER payout_run_begin BEFORE INSERT ON payout_run
 -- An approval is given to a locked run, and not by somebody who entered an account that it pays.
 CREATE FUNCTION approval_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh JOIN payout_run run ON run.id = fresh.run_id WHERE run.state <> 'locked'
-    ) THEN
+    EXECUTE $check$
+        SELECT count(*) FROM fresh JOIN payout_run run ON run.id = fresh.run_id
+        WHERE run.state <> 'locked'
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'only a locked run is approved'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_of_locked';
     END IF;
-    IF EXISTS (
-        SELECT FROM fresh
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         JOIN payout ON payout.run_id = fresh.run_id
         JOIN payee_method method ON method.id = payout.payee_method_id
         WHERE method.created_by_id = fresh.actor_id
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'the approver entered an account that this run pays'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'approval_not_by_payee_editor';
     END IF;
@@ -157,10 +164,12 @@ PAYOUTS = """
 -- the same moment either sees them or keeps them out.
 CREATE FUNCTION payout_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
     PERFORM FROM payout_run WHERE id IN (SELECT run_id FROM fresh) ORDER BY id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM fresh
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         JOIN payout_run run ON run.id = fresh.run_id
         LEFT JOIN currency ON currency.code = fresh.currency
         LEFT JOIN payee_method method ON method.id = fresh.payee_method_id
@@ -168,7 +177,8 @@ BEGIN
         WHERE run.state <> 'draft' OR run.currency <> fresh.currency OR fresh.state <> 'draft'
             OR fresh.minor_micros IS DISTINCT FROM (10 ^ (6 - currency.exponent))::bigint
             OR method.id IS NULL
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a payout does not fit its run, currency or payee'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_fits';
     END IF;
@@ -178,48 +188,65 @@ END $$;
 CREATE TRIGGER payout_guard AFTER INSERT ON payout
     REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION payout_guard();
 
--- A payout follows its run, its attempt and the bank's answer; it never goes ahead of them.
 CREATE FUNCTION payout_move() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh
-        JOIN was ON was.id = fresh.id
+    IF (OLD.state, NEW.state) NOT IN (
+        ('draft', 'locked'), ('draft', 'cancelled'), ('locked', 'cancelled'),
+        ('locked', 'sent'), ('sent', 'settled'), ('sent', 'rejected')
+    ) THEN
+        RAISE EXCEPTION 'a payout cannot go from % to %', OLD.state, NEW.state
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_move';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER payout_move BEFORE UPDATE ON payout
+    FOR EACH ROW EXECUTE FUNCTION payout_move();
+
+-- A payout follows its run, its attempt and the bank's answer; it never goes ahead of them.
+CREATE FUNCTION payout_follows() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
+BEGIN
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         JOIN payout_run run ON run.id = fresh.run_id
-        WHERE (was.state, fresh.state, run.state) NOT IN (
-                ('draft', 'locked', 'draft'),
-                ('draft', 'cancelled', 'cancelled'),
-                ('locked', 'cancelled', 'cancelled'),
-                ('locked', 'sent', 'dispatching'),
-                ('sent', 'settled', 'dispatching'),
-                ('sent', 'rejected', 'dispatching'))
+        WHERE (fresh.state, run.state) NOT IN (
+                ('locked', 'draft'), ('cancelled', 'cancelled'), ('sent', 'dispatching'),
+                ('settled', 'dispatching'), ('rejected', 'dispatching'))
             OR (fresh.state = 'sent' AND NOT EXISTS (
                 SELECT FROM payment_attempt WHERE payout_id = fresh.id AND state = 'unknown'))
             OR (fresh.state = 'settled' AND NOT EXISTS (
                 SELECT FROM payment_attempt WHERE payout_id = fresh.id AND state = 'settled'))
             OR (fresh.state = 'rejected' AND EXISTS (
                 SELECT FROM payment_attempt WHERE payout_id = fresh.id AND state <> 'rejected'))
-    ) THEN
-        RAISE EXCEPTION 'a payout cannot go where its run, attempt or booking is not'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_move';
+    $check$ INTO faults;
+    IF faults > 0 THEN
+        RAISE EXCEPTION 'a payout cannot go ahead of its run, its attempt or its booking'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_follows';
     END IF;
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER payout_move AFTER UPDATE ON payout
-    REFERENCING OLD TABLE AS was NEW TABLE AS fresh
-    FOR EACH STATEMENT EXECUTE FUNCTION payout_move();
+CREATE TRIGGER payout_follows AFTER UPDATE ON payout
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION payout_follows();
 """
 
 LINES = """
 CREATE FUNCTION payout_line_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    PERFORM FROM payout_run WHERE id IN (
-        SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
-    ) ORDER BY id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM fresh
+    EXECUTE $lock$
+        SELECT FROM payout_run WHERE id IN (
+            SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
+        ) ORDER BY id FOR NO KEY UPDATE
+    $lock$;
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         LEFT JOIN payout ON payout.id = fresh.payout_id
         LEFT JOIN payout_run run ON run.id = payout.run_id
         LEFT JOIN commission ON commission.id = fresh.commission_id
@@ -229,7 +256,8 @@ BEGIN
             OR commission.commission_micros IS DISTINCT FROM fresh.amount_micros
             OR commission.affiliate_id IS DISTINCT FROM payout.affiliate_id
             OR commission.currency IS DISTINCT FROM payout.currency
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a line does not equal its released commission'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_line_fits';
     END IF;
@@ -241,12 +269,16 @@ CREATE TRIGGER payout_line_guard AFTER INSERT ON payout_line
 
 CREATE FUNCTION payout_carry_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    PERFORM FROM payout_run WHERE id IN (
-        SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
-    ) ORDER BY id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM fresh
+    EXECUTE $lock$
+        SELECT FROM payout_run WHERE id IN (
+            SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
+        ) ORDER BY id FOR NO KEY UPDATE
+    $lock$;
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         LEFT JOIN payout target ON target.id = fresh.payout_id
         LEFT JOIN payout_run run ON run.id = target.run_id
         LEFT JOIN payout source ON source.id = fresh.source_id
@@ -258,7 +290,8 @@ BEGIN
                     AND fresh.amount_micros = source.carry_out_micros)
                 OR (fresh.part = 'returned' AND source.state = 'rejected'
                     AND fresh.amount_micros = source.net_minor * source.minor_micros))
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a carry does not equal what its payout left'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_carry_fits';
     END IF;
@@ -306,17 +339,22 @@ ALTER TABLE payment_attempt ADD CONSTRAINT payment_attempt_key
 -- An attempt locks its run, so that a cancelling at the same moment is seen.
 CREATE FUNCTION payment_attempt_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    PERFORM FROM payout_run WHERE id IN (
-        SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
-    ) ORDER BY id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM fresh
+    EXECUTE $lock$
+        SELECT FROM payout_run WHERE id IN (
+            SELECT payout.run_id FROM fresh JOIN payout ON payout.id = fresh.payout_id
+        ) ORDER BY id FOR NO KEY UPDATE
+    $lock$;
+    EXECUTE $check$
+        SELECT count(*) FROM fresh
         JOIN payout ON payout.id = fresh.payout_id
         JOIN payout_run run ON run.id = payout.run_id
         WHERE run.state NOT IN ('approved', 'dispatching') OR fresh.state <> 'submitting'
             OR payout.state NOT IN ('locked', 'sent')
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'only an approved run is paid'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_attempt_of_approved';
     END IF;
@@ -329,35 +367,51 @@ CREATE TRIGGER payment_attempt_guard AFTER INSERT ON payment_attempt
 CREATE FUNCTION payment_attempt_move() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh JOIN was ON was.id = fresh.id
-        WHERE (was.state, fresh.state) NOT IN (
-                ('submitting', 'unknown'), ('submitting', 'accepted'), ('submitting', 'rejected'),
-                ('unknown', 'accepted'), ('unknown', 'settled'), ('unknown', 'rejected'),
-                ('accepted', 'settled'), ('accepted', 'rejected'))
-            OR (fresh.state = 'settled' AND NOT EXISTS (
-                SELECT FROM bank_booking WHERE payout_id = fresh.payout_id))
-            OR (fresh.state = 'rejected' AND fresh.evidence = '')
-    ) THEN
-        RAISE EXCEPTION 'an attempt moves by evidence alone'
+    IF (OLD.state, NEW.state) NOT IN (
+        ('submitting', 'unknown'), ('submitting', 'accepted'), ('submitting', 'rejected'),
+        ('unknown', 'accepted'), ('unknown', 'settled'), ('unknown', 'rejected'),
+        ('accepted', 'settled'), ('accepted', 'rejected')
+    ) OR (NEW.state = 'rejected' AND NEW.evidence = '') THEN
+        RAISE EXCEPTION 'an attempt cannot go from % to % without evidence', OLD.state, NEW.state
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_attempt_move';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER payment_attempt_move BEFORE UPDATE ON payment_attempt
+    FOR EACH ROW EXECUTE FUNCTION payment_attempt_move();
+
+CREATE FUNCTION payment_attempt_settled() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
+BEGIN
+    EXECUTE $check$
+        SELECT count(*) FROM fresh LEFT JOIN bank_booking booking USING (payout_id)
+        WHERE fresh.state = 'settled' AND booking.id IS NULL
+    $check$ INTO faults;
+    IF faults > 0 THEN
+        RAISE EXCEPTION 'an attempt is settled by a booking of the bank alone'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'payment_attempt_settled';
     END IF;
     RETURN NULL;
 END $$;
 
-CREATE TRIGGER payment_attempt_move AFTER UPDATE ON payment_attempt
-    REFERENCING OLD TABLE AS was NEW TABLE AS fresh
-    FOR EACH STATEMENT EXECUTE FUNCTION payment_attempt_move();
+CREATE TRIGGER payment_attempt_settled AFTER UPDATE ON payment_attempt
+    REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION payment_attempt_settled();
 
 CREATE FUNCTION payment_file_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
     PERFORM FROM payout_run WHERE id IN (SELECT run_id FROM fresh) ORDER BY id FOR NO KEY UPDATE;
-    IF EXISTS (
-        SELECT FROM fresh JOIN payout_run run ON run.id = fresh.run_id
+    EXECUTE $check$
+        SELECT count(*) FROM fresh JOIN payout_run run ON run.id = fresh.run_id
         WHERE run.state <> 'approved' OR run.total_minor <> fresh.total_minor
             OR run.payouts_count <> fresh.count
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a file does not equal its approved run'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'payout_run_file';
     END IF;
@@ -370,12 +424,15 @@ CREATE TRIGGER payment_file_guard AFTER INSERT ON payment_file
 -- The bank took exactly what was sent: charges are another debit, never a difference.
 CREATE FUNCTION bank_booking_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    faults bigint;
 BEGIN
-    IF EXISTS (
-        SELECT FROM fresh JOIN payout ON payout.id = fresh.payout_id
+    EXECUTE $check$
+        SELECT count(*) FROM fresh JOIN payout ON payout.id = fresh.payout_id
         WHERE payout.state <> 'sent' OR payout.currency <> fresh.currency
             OR payout.net_minor <> fresh.amount_minor
-    ) THEN
+    $check$ INTO faults;
+    IF faults > 0 THEN
         RAISE EXCEPTION 'a booking does not equal its payout'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'bank_booking_fits';
     END IF;
@@ -390,8 +447,8 @@ UNDO = """
 ALTER TABLE approval DROP CONSTRAINT approval_of_this_content;
 ALTER TABLE payment_attempt DROP CONSTRAINT payment_attempt_key;
 DROP FUNCTION payout_run_move, payout_run_begin, approval_guard, payout_guard, payout_move,
-    payout_line_guard, payout_carry_guard, payment_attempt_guard, payment_attempt_move,
-    payment_file_guard, bank_booking_guard CASCADE;
+    payout_follows, payout_line_guard, payout_carry_guard, payment_attempt_guard,
+    payment_attempt_move, payment_attempt_settled, payment_file_guard, bank_booking_guard CASCADE;
 DROP FUNCTION release_run_lines, payout_run_content;
 """
 

@@ -94,7 +94,7 @@ class Entry(models.Model):
 class AccountBalance(models.Model):
     """The balance of an account that must not be passed, in its natural sign (credit is positive).
 
-    A trigger on `entry` writes it; the application has no grant to.
+    Triggers on `ledger_account` and `entry` write it; the application has no grant to.
     """
 
     account = models.OneToOneField(

@@ -81,8 +81,14 @@ def test_the_same_fact_is_not_posted_twice(cursor):
 
 def test_a_mirror_takes_a_journal_back_and_leaves_it_there(cursor):
     post(cursor, (BANK, 500), (PREPAID, -500))
-    undone = ledger.mirror(cursor, "test:1")
-    post(cursor, *((entry.account, entry.micros) for entry in undone), key="test:2")
+    ledger.mirror(
+        cursor,
+        "test:1",
+        kind="test",
+        idem_key="test:2",
+        effective_at=clock.now(),
+        actor="test",
+    )
     assert ledger.balance(cursor, *BANK) == 0
     assert Journal.objects.count() == 2
 
