@@ -4,10 +4,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Between these days every zone's midnight is an instant that both Python and PostgreSQL can say.
+FIRST_DAY: Final = date(1970, 1, 1)
+LAST_DAY: Final = date(2999, 12, 31)
 _US_PER_S = 1_000_000
 
 

@@ -46,18 +46,6 @@ def open_(sealed: Sealed, *, aad: str) -> bytes:
         raise Unreadable() from None
 
 
-def key_id(sealed: Sealed) -> str:
-    """The name of the key that a value was sealed with."""
-    return bytes(sealed).partition(b":")[0].decode("ascii", "replace")
-
-
-def reseal(sealed: Sealed, *, aad: str) -> bytes:
-    """The value under the first of FIELD_KEYS: as it is where that key sealed it already."""
-    if key_id(sealed) == next(iter(settings.FIELD_KEYS)):
-        return bytes(sealed)
-    return seal(open_(sealed, aad=aad), aad=aad)
-
-
 def blind_index(value: str) -> str:
     """A keyed hash under which equal secrets are found, such as one bank account of two payees."""
     return hmac.new(settings.BLIND_INDEX_KEY, value.encode(), hashlib.sha256).hexdigest()

@@ -8,6 +8,9 @@ PeractionError                  500  internal_error
 │   ├── UnknownParameter        400  unknown_parameter
 │   ├── IdempotencyKeyRequired  400  idempotency_key_required
 │   ├── IdempotencyMismatch     422  idempotency_mismatch
+│   ├── RateInvalid             422  rate_invalid
+│   ├── RateNotString           422  rate_must_be_string
+│   ├── RateTooFine             422  rate_too_fine
 │   └── MoneyError              422  money_invalid
 │       ├── AmountInvalid       422  amount_invalid
 │       ├── AmountTooFine       422  amount_too_fine
@@ -174,6 +177,24 @@ class UnknownCurrency(MoneyError):
     code = "unknown_currency"
 
 
+class RateInvalid(BadInput):
+    """A rate is a percentage such as "7.3333"."""
+
+    code = "rate_invalid"
+
+
+class RateNotString(BadInput):
+    """A rate is a string: a JSON number may lose digits on its way."""
+
+    code = "rate_must_be_string"
+
+
+class RateTooFine(BadInput):
+    """A rate has at most 4 decimals of a percent."""
+
+    code = "rate_too_fine"
+
+
 class Unauthenticated(PeractionError):
     """The request carries no valid credentials."""
 
@@ -212,6 +233,7 @@ class IdempotencyInFlight(Conflict):
 class IllegalMove(Conflict):
     """The thing is not in a state from which this move is allowed."""
 
+    # Of a thing with states the member `state` says which it is in, where that is known.
     code = "illegal_move"
 
 
@@ -262,6 +284,25 @@ class Unavailable(PeractionError):
     code = "unavailable"
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after_s = 1
+
+
+def document(error: PeractionError, *, instance: str, request_id: object) -> dict[str, object]:
+    """The members of the RFC 9457 problem document; `instance` is the path that was asked for."""
+    body: dict[str, object] = {
+        "type": f"urn:problem-type:peraction:{error.code}",
+        "title": error.title,
+        "status": int(error.status),
+        "detail": error.detail,
+        "instance": instance,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors:
+        body["errors"] = [
+            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
+            for fault in error.errors
+        ]
+    return body | error.members
 
 
 def default_message(kind: type[PeractionError]) -> str:

@@ -5,7 +5,6 @@ Rates are parts per million. The plain functions serve the hot paths; `Money` se
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -17,13 +16,19 @@ from network.errors import (
     CurrencyMismatch,
     Inexact,
     MoneyNotString,
+    RateInvalid,
+    RateNotString,
+    RateTooFine,
 )
 
 MICROS: Final = 1_000_000
 PPM: Final = 1_000_000
 PLACES: Final = 6
 LIMIT_MICROS: Final = 2**63
+PPM_PER_PERCENT: Final = PPM // 100
+PERCENT_PLACES: Final = 4
 _AMOUNT = re.compile(r"(-?)([0-9]{1,20})(?:\.([0-9]{1,20}))?", re.ASCII)
+_PERCENT = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,20}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,6 @@ class Money:
     def share(self, ppm: int) -> Self:
         """A share in parts per million, rounded half up to micros."""
         return type(self)(share_micros(self.micros, ppm), self.currency)
-
-    def allocate(self, weights: Sequence[int]) -> list[Self]:
-        """Parts in proportion to `weights` whose sum is the whole; see `allocate_micros`."""
-        parts = allocate_micros(self.micros, weights)
-        return [type(self)(part, self.currency) for part in parts]
 
     def to_minor_floor(self) -> tuple[int, Self]:
         """Whole minor units for a rail, rounded down, and the rest, which is never negative."""
@@ -135,30 +135,39 @@ def format_micros(micros: int, currency: str, *, places: int | None = None) -> s
     return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
 
 
+def money_object(micros: int, currency: str) -> dict[str, str]:
+    """Money as it goes over the wire: `{"amount": "12.34", "currency": "EUR"}`."""
+    return {"amount": format_micros(micros, currency), "currency": currency}
+
+
+def parse_percent(text: str) -> int:
+    """The parts per million of a percentage such as "7.3333", exactly.
+
+    Zeros at the end do not count. Raises RateNotString, RateInvalid or RateTooFine.
+    """
+    if not isinstance(text, str):
+        raise RateNotString()
+    match = _PERCENT.fullmatch(text)
+    if match is None:
+        raise RateInvalid()
+    fraction = (match[2] or "").rstrip("0")
+    if len(fraction) > PERCENT_PLACES:
+        raise RateTooFine()
+    return int(match[1]) * PPM_PER_PERCENT + int(fraction.ljust(PERCENT_PLACES, "0"))
+
+
+def format_percent(ppm: int) -> str:
+    """The percentage without needless zeros."""
+    whole, fraction = divmod(ppm, PPM_PER_PERCENT)
+    digits = f"{fraction:0{PERCENT_PLACES}d}".rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def share_micros(micros: int, ppm: int) -> int:
     """A share in parts per million, half up to micros: half a micro goes away from zero."""
     product = micros * ppm
     magnitude = (2 * abs(product) + PPM) // (2 * PPM)
     return -magnitude if product < 0 else magnitude
-
-
-def allocate_micros(micros: int, weights: Sequence[int]) -> list[int]:
-    """Parts in proportion to `weights` that sum to the whole, by largest remainder.
-
-    Ties go to the earlier part. Inexact where no weight is positive or one is negative.
-    """
-    total = sum(weights)
-    if total <= 0 or min(weights) < 0:
-        raise Inexact("weights are whole numbers from 0 up, and not all 0")
-    magnitude = abs(micros)
-    parts, remainders = [], []
-    for index, weight in enumerate(weights):
-        part, remainder = divmod(magnitude * weight, total)
-        parts.append(part)
-        remainders.append((-remainder, index))
-    for _, index in sorted(remainders)[: magnitude - sum(parts)]:
-        parts[index] += 1
-    return [-part for part in parts] if micros < 0 else parts
 
 
 def minor_step(currency: str) -> int:

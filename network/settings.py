@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from network.consumers import Consumer
 from network.env import (
     env_bool,
     env_database,
@@ -95,18 +96,22 @@ CACHES = {
 }
 CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL", _unless_test("memory://"))
 
+# The steps after conversions, which hear of their events by hand-off rows of their own.
+CONSUMERS = {
+    "payouts": Consumer(task="payouts.accrue", money_only=True),
+    "postbacks": Consumer(task="tracking.consume_postbacks", money_only=False),
+}
 
 # Seconds between two runs of each sweeper.
 BEAT_SCHEDULE = {
     "tracking.match_reports": 1,
     "tracking.judge": 1,
+    **{consumer.task: 1 for consumer in CONSUMERS.values()},
     "tracking.deliver_postbacks": 1,
-    "tracking.consume_postbacks": 1,
     "tracking.give_room": 2,
     "tracking.flip_funded": 1,
     "tracking.prune_nonces": 60,
     "tracking.make_partitions": 3600,
-    "payouts.accrue": 1,
     "payouts.release": 5,
     "network.heartbeat": 10,
     "network.prune_idempotency": 3600,
@@ -120,8 +125,6 @@ NETWORK_TIME_ZONE = env_str("NETWORK_TIME_ZONE", "UTC", choices=tuple(available_
 SETTLE_SECONDS = env_int("SETTLE_SECONDS", 5 if MODE == "demo" else 300)
 WAIT_HOURS = env_int("WAIT_HOURS", 72)
 SIGNATURE_SKEW_S = env_int("SIGNATURE_SKEW_S", 300)
-# Who gets a hand-off row for every event of a conversion.
-CONSUMERS = ("payouts", "postbacks")
 # What the network keeps of revenue where the operator has set no commission, parts per million.
 NETWORK_MARGIN_PPM = env_int("NETWORK_MARGIN_PPM", 300_000)
 # How long a changed bank account is not paid to.
@@ -140,7 +143,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
-    "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
@@ -160,7 +162,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "network.urls"
@@ -177,13 +178,6 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
     }
 ]
 USE_TZ = True

@@ -4,7 +4,6 @@ The application's role gets SELECT, INSERT, UPDATE and DELETE on every new table
 0001_kernel); a table that is history takes the last two back with one of these.
 """
 
-from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -42,8 +41,3 @@ def update_only(table: str, *columns: str) -> RunSQL:
         f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {APP_ROLE}",
         f"GRANT UPDATE, DELETE ON {table} TO {APP_ROLE}",
     )
-
-
-def run_sql_file(path: Path, reverse: str = RunSQL.noop) -> RunSQL:
-    """The statements of a file, in which {APP_ROLE} stands for the application's role."""
-    return RunSQL(path.read_text(encoding="utf-8").replace("{APP_ROLE}", APP_ROLE), reverse)

@@ -1,4 +1,4 @@
-"""Who acts: somebody for an organisation in a role, by a session or an API key; plain Python."""
+"""Who acts: somebody for an organisation in a role, by a session or an API key."""
 
 from dataclasses import dataclass
 from datetime import datetime

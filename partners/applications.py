@@ -13,7 +13,7 @@ from partners.models import Affiliate, Application, Offer, Role
 
 Status = Application.Status
 
-# move -> (from, to)
+# The move's name -> (from, to).
 MOVES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "approve": (frozenset({Status.PENDING, Status.REJECTED, Status.REVOKED}), Status.APPROVED),
     "reject": (frozenset({Status.PENDING}), Status.REJECTED),
@@ -119,7 +119,10 @@ def decide(application: Application, move: str, *, actor: Actor, reason: str = "
     # Compare and set: of two opposite answers at once, one is told that it came too late.
     current = Application.objects.filter(pk=application.pk, status__in=sources)
     if not current.update(**decision):
-        raise IllegalMove(f"An application that is {application.status} cannot {move}.")
+        raise IllegalMove(
+            f"An application that is {application.status} cannot {move}.",
+            members={"state": application.status},
+        )
     for column, value in decision.items():
         setattr(application, column, value)
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     # rest_framework.views imports the authentication classes of the settings: this module.
     from rest_framework.views import APIView
 
-__all__ = ["Actor", "Allowed", "KeyAuthentication", "SessionAuthentication"]
-
 # Enough to see which keys are in use, without a write for every request.
 LAST_USED_STEP: Final = timedelta(minutes=1)
 _BIGINT: Final = re.compile(r"\A[0-9]{1,18}\Z", re.ASCII)
@@ -153,9 +151,11 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
     def enforce_csrf(self, request: Request) -> None:
         """CsrfFailed for a write that another site could have sent."""
-        check = authentication.CSRFCheck(lambda _: None)  # type: ignore[arg-type]
+        # Django's middleware asks for its own request and for a next step: the framework hands it
+        # the request that it has wrapped, and there is no next step.
+        check = authentication.CSRFCheck(lambda _: None)  # type: ignore[arg-type]  # see above
         check.process_request(request)
-        if check.process_view(request, None, (), {}):  # type: ignore[arg-type]
+        if check.process_view(request, None, (), {}):  # type: ignore[arg-type]  # see above
             raise CsrfFailed()
 
 

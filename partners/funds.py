@@ -5,14 +5,11 @@ for. Lock order: after conversions and cap windows, before ledger balances.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
-
-from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor
+from typing import Final
 
 from network.errors import NotEnoughRoom
+from network.rows import AnyCursor, columns
 
-AnyCursor = CursorWrapper | Cursor[Any]
 Pair = tuple[int, str]  # advertiser and currency
 
 # ORDER BY comes before FOR UPDATE takes its locks, so everybody takes them in one order.
@@ -82,7 +79,7 @@ def apply(cursor: AnyCursor, deltas: Mapping[Pair, int]) -> None:
     moved = sorted((id, currency, micros) for (id, currency), micros in deltas.items() if micros)
     if not moved:
         return
-    cursor.execute(_APPLY, [list(column) for column in zip(*moved, strict=True)])
+    cursor.execute(_APPLY, columns(moved, width=3))
     if cursor.rowcount != len(moved):
         raise NotEnoughRoom("there are no funds in this currency")
 
@@ -112,5 +109,5 @@ def flip_funded(cursor: AnyCursor) -> list[int]:
     cursor.execute(_UNLIKE_FUNDS)
     unlike = cursor.fetchall()
     if unlike:
-        cursor.execute(_FLIP, [list(column) for column in zip(*unlike, strict=True)])
+        cursor.execute(_FLIP, columns(unlike, width=2))
     return [id for id, _ in unlike]

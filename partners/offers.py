@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -13,23 +10,17 @@ from network import clock
 from network.errors import BadInput, Conflict, IllegalMove
 from partners import goals
 from partners.actors import Actor
+from partners.destinations import check_url
 from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
 
 Status = Offer.Status
 
-# move -> (from, to). An ended offer stays ended: its terms and reports are closed business.
+# The move's name -> (from, to). An ended offer stays ended: its terms are closed business.
 MOVES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "activate": (frozenset({Status.DRAFT, Status.PAUSED}), Status.ACTIVE),
     "pause": (frozenset({Status.ACTIVE}), Status.PAUSED),
     "end": (frozenset({Status.DRAFT, Status.ACTIVE, Status.PAUSED}), Status.ENDED),
 }
-_check_syntax = URLValidator(schemes=["http", "https"])
-
-
-class UrlInvalid(BadInput):
-    """An address is http or https with a host, in ASCII, without a user name or password."""
-
-    code = "url_invalid"
 
 
 class OfferDatesInvalid(BadInput):
@@ -129,7 +120,9 @@ def move(offer: Offer, name: str) -> Offer:
     if name == "activate":
         _check_complete(offer)
     if not Offer.objects.filter(pk=offer.pk, status__in=sources).update(status=target):
-        raise IllegalMove(f"An offer that is {offer.status} cannot {name}.")
+        raise IllegalMove(
+            f"An offer that is {offer.status} cannot {name}.", members={"state": offer.status}
+        )
     offer.status = target
     return offer
 
@@ -142,17 +135,6 @@ def _check(offer: Offer) -> None:
         raise OfferDatesInvalid(pointer="/ends_at")
     if offer.min_click_to_conversion_s > offer.click_window_s:
         raise WindowEmpty(pointer="/min_click_to_conversion_s")
-
-
-def check_url(url: str, *, pointer: str) -> None:
-    """UrlInvalid for an address that no visitor should be sent to; macros may stand in the path."""
-    try:
-        _check_syntax(url)
-        parts = urlsplit(url)
-    except (ValidationError, ValueError):
-        raise UrlInvalid(pointer=pointer) from None
-    if not url.isascii() or not parts.hostname or "@" in parts.netloc:
-        raise UrlInvalid(pointer=pointer)
 
 
 def _check_complete(offer: Offer) -> None:

@@ -124,7 +124,7 @@ def change(party: Advertiser | Affiliate, **changes: str) -> None:
     # Closed is for good, also when the closing came in between.
     open_ = type(party).objects.filter(pk=party.pk).exclude(status="closed")
     if changes and not open_.update(**changes):
-        raise IllegalMove("A closed partner does not change any more.")
+        raise IllegalMove("A closed partner does not change any more.", members={"state": "closed"})
 
 
 def rotate_report_token(advertiser: Advertiser) -> str:
@@ -194,11 +194,6 @@ def expire_report_key(key: ReportKey) -> None:
             raise ReportKeyNeeded()
         key.expires_at = clock.now()
         key.save(update_fields=["expires_at"])
-
-
-def report_secret(key: ReportKey) -> bytes:
-    """The bytes that a report is signed with."""
-    return crypto.open_(bytes(key.sealed_secret), aad=report_key_aad(key.advertiser_id, key.key_id))
 
 
 def _create(kind: type[Any], *, code: str, name: str, **fields: str) -> Any:

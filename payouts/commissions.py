@@ -91,8 +91,13 @@ SELECT 'affiliate_payable', affiliate_id, currency, -micros FROM freed
 """
 
 _STORE_RELEASES: Final = """
-INSERT INTO commission_release (commission_id, released_at, journal_id)
-SELECT unnest(%(ids)s::uuid[]), %(now)s, %(journal)s
+WITH freed AS (
+    INSERT INTO commission_release (commission_id, released_at, journal_id)
+    SELECT unnest(%(ids)s::uuid[]), %(now)s, %(journal)s
+    RETURNING commission_id, released_at
+)
+INSERT INTO commission_payable (commission_id, released_at)
+SELECT commission_id, released_at FROM freed
 """
 
 

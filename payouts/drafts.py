@@ -25,11 +25,9 @@ _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('payout_run:' || 
 _PAYABLE: Final = """
 CREATE TEMP TABLE run_payable ON COMMIT DROP AS
 SELECT commission.id AS commission_id, commission.affiliate_id, commission.commission_micros
-FROM commission_release
-JOIN commission ON commission.id = commission_release.commission_id
+FROM commission_payable JOIN commission ON commission.id = commission_payable.commission_id
 WHERE commission.currency = %(currency)s
     AND (released_at <= %(cutoff_at)s OR commission_micros < 0)
-    AND NOT EXISTS (SELECT FROM payout_line WHERE payout_line.commission_id = commission.id)
 """
 
 _CARRIED: Final = """
@@ -93,6 +91,12 @@ INSERT INTO payout_line (commission_id, payout_id, amount_micros)
 SELECT run_payable.commission_id, payout.id, run_payable.commission_micros
 FROM payout JOIN run_payable ON run_payable.affiliate_id = payout.affiliate_id
 WHERE payout.run_id = %(run)s
+"""
+
+_CLAIMED: Final = """
+DELETE FROM commission_payable USING run_payable, payout
+WHERE commission_payable.commission_id = run_payable.commission_id
+    AND payout.affiliate_id = run_payable.affiliate_id AND payout.run_id = %(run)s
 """
 
 _CARRIES: Final = """
@@ -180,7 +184,7 @@ def _fill(cursor: CursorWrapper, run: PayoutRun, rail: Rail) -> None:
     cursor.execute(_PAYOUTS, values)
     cursor.execute(_LINES, values)
     values["lines"] = cursor.rowcount
-    for statement in (_CARRIES, _SKIPS, _TOTALS):
+    for statement in (_CLAIMED, _CARRIES, _SKIPS, _TOTALS):
         cursor.execute(statement, values)
 
 

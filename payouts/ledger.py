@@ -8,16 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
-
-from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor
+from typing import Final, NamedTuple
 
 from network import clock
+from network.rows import AnyCursor, columns
 from payouts.models import LedgerAccount
 from payouts.refusals import NothingToPost, Unbalanced
 
-AnyCursor = CursorWrapper | Cursor[Any]
 Bound = str | int | datetime | None
 Kind = LedgerAccount.Kind
 
@@ -137,9 +134,9 @@ WHERE account.kind = %s AND account.owner_id = %s AND account.currency = %s
 
 def accounts(cursor: AnyCursor, wanted: Iterable[Account]) -> dict[Account, int]:
     """The ids of these accounts; those that are not there yet are opened."""
-    columns = _columns(sorted(set(wanted)), width=3)
-    cursor.execute(_OPEN, columns)
-    cursor.execute(_FIND, columns)
+    keys = columns(sorted(set(wanted)), width=3)
+    cursor.execute(_OPEN, keys)
+    cursor.execute(_FIND, keys)
     return {Account(*key): id for *key, id in cursor.fetchall()}
 
 
@@ -207,7 +204,7 @@ def post_all(cursor: AnyCursor, journals: Sequence[NewJournal]) -> list[int]:
         for journal_id, entries in zip(posted, netted, strict=True)
         for entry in entries
     ]
-    cursor.execute(_ENTRIES, _columns(rows, width=4))
+    cursor.execute(_ENTRIES, columns(rows, width=4))
     return posted
 
 
@@ -279,8 +276,3 @@ def _balanced(journal: NewJournal) -> list[Entry]:
     if any(sums.values()):
         raise Unbalanced(journal.idem_key)
     return entries
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], *, width: int) -> list[list[Any]]:
-    """Rows turned into one array for each column, as unnest wants them."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

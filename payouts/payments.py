@@ -26,21 +26,16 @@ from payouts.runs import State, close_if_answered, lock_row
 
 log = structlog.get_logger(__name__)
 
+# Unknown from the beginning: once there are bytes, they may be out, and only evidence says whether
+# the bank has paid.
 _ATTEMPT: Final = """
 INSERT INTO payment_attempt (payout_id, n, idem_key, state, evidence, created_at, changed_at)
-SELECT id, 1, 'PO' || id || 'A1', 'submitting', '', %(now)s, %(now)s
+SELECT id, 1, 'PO' || id || 'A1', 'unknown', '', %(now)s, %(now)s
 FROM payout WHERE run_id = %(run)s
 """
 
 _DISPATCH: Final = """
 UPDATE payout_run SET state = 'dispatching', dispatched_at = %s WHERE id = %s
-"""
-
-# From here on nobody knows whether the bank has paid, and only evidence says so.
-_LEAVES_THE_HOUSE: Final = """
-UPDATE payment_attempt attempt SET state = 'unknown', changed_at = %s
-FROM payout
-WHERE payout.id = attempt.payout_id AND payout.run_id = %s AND attempt.state = 'submitting'
 """
 
 _SENT: Final = "UPDATE payout SET state = 'sent' WHERE run_id = %s AND state = 'locked'"
@@ -88,7 +83,7 @@ def visible(actor: Actor) -> QuerySet[Payout]:
 
 
 def render(*, run_id: int, actor: Actor) -> PaymentFile:
-    """Write an approved run's payment file, once, and keep its bytes sealed.
+    """Write an approved run's payment file, once, and keep its bytes sealed; its payouts are sent.
 
     The attempts are stored in the same transaction, so from here on the run cannot be cancelled.
     Raises NotFound, IllegalMove, PersonRequired, DebtorNotSet, PayeeUnfit.
@@ -113,25 +108,23 @@ def render(*, run_id: int, actor: Actor) -> PaymentFile:
             rendered_by_id=person,
         )
         cursor.execute(_DISPATCH, [now, run_id])
+        cursor.execute(_SENT, [run_id])
     return file
 
 
-def hand_out(*, run_id: int, actor: Actor) -> tuple[PaymentFile, bytes]:
-    """The file for the bank, the same bytes every time; with the first time the payouts are sent.
+def read_file(*, run_id: int, actor: Actor) -> tuple[PaymentFile, bytes]:
+    """The file for the bank, the same bytes every time; the log says who took it.
 
-    Raises NotFound, IllegalMove before the file is rendered, and Unreadable where the stored bytes
-    are not the ones that were rendered.
+    Raises NotFound where no file was rendered, and Unreadable where the stored bytes are not the
+    ones that were.
     """
-    with translated(), transaction.atomic(), connection.cursor() as cursor:
-        run = lock_row(cursor, run_id, State.DISPATCHING, State.DONE)
-        file = PaymentFile.objects.get(run=run_id)
-        content = crypto.open_(file.sealed, aad=_place(run_id))
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise crypto.Unreadable()
-        if run.state == State.DISPATCHING:
-            cursor.execute(_LEAVES_THE_HOUSE, [clock.now(), run_id])
-            cursor.execute(_SENT, [run_id])
-    log.info("payment_file.handed_out", run=run_id, sha256=file.sha256, actor=actor.label)
+    file = PaymentFile.objects.select_related("run").filter(run=run_id).first()
+    if file is None:
+        raise NotFound()
+    content = crypto.open_(file.sealed, aad=_place(run_id))
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise crypto.Unreadable()
+    log.info("payment_file.read", run=run_id, sha256=file.sha256, actor=actor.label)
     return file, content
 
 
@@ -220,7 +213,11 @@ def _check(booking: Booking, payouts: Mapping[int, Payout], *, pointer: str) -> 
     if payout is None:
         raise UnknownPayout(pointer=f"{pointer}/payout")
     if payout.state != Payout.State.SENT:
-        raise IllegalMove(f"payout {payout.pk} is {payout.state}", pointer=f"{pointer}/payout")
+        raise IllegalMove(
+            f"payout {payout.pk} is {payout.state}",
+            pointer=f"{pointer}/payout",
+            members={"state": payout.state},
+        )
     if booking.amount != Money.from_minor(payout.net_minor, payout.currency):
         raise BookingUnlike(pointer=f"{pointer}/amount")
     bank.check_booked_on(booking.booked_on, pointer=f"{pointer}/booked_on")

@@ -167,6 +167,14 @@ LEFT JOIN commission_hold hold ON hold.commission_id = commission.id
 LEFT JOIN commission_release release ON release.commission_id = commission.id
 WHERE (hold.commission_id IS NULL) = (release.commission_id IS NULL)
 UNION ALL
+SELECT 'commission payable and in a payout, or neither though released', commission.id
+FROM commission
+LEFT JOIN commission_release release ON release.commission_id = commission.id
+LEFT JOIN commission_payable payable ON payable.commission_id = commission.id
+LEFT JOIN payout_line line ON line.commission_id = commission.id
+WHERE (payable.commission_id IS NOT NULL)
+    <> (release.commission_id IS NOT NULL AND line.commission_id IS NULL)
+UNION ALL
 SELECT 'approved conversion without a share', conversion.id
 FROM conversion
 WHERE status = 'approved' AND NOT is_test

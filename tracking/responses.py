@@ -1,6 +1,7 @@
 """Answers of the tracker in ASGI's words: a redirect, a page, JSON."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -31,7 +32,8 @@ async def json(
     send: Send, status: int, body: Mapping[str, object], headers: Iterable[Header] = ()
 ) -> None:
     """A JSON object; a problem document (RFC 9457) from status 400 on."""
-    kind = b"application/problem+json" if status >= 400 else b"application/json"  # noqa: PLR2004
+    fault = status >= HTTPStatus.BAD_REQUEST
+    kind = b"application/problem+json" if fault else b"application/json"
     await _send(send, status, kind, orjson.dumps(body), headers)
 
 

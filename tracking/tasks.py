@@ -1,7 +1,5 @@
 """Celery's names for the sweeps of tracking; each works until nothing is left or its time is up."""
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -10,26 +8,15 @@ from django.db import connection
 from psycopg import Connection
 
 from network import clock
-from network.celery import app
+from network.celery import app, until_empty
 from partners import funds, snapshot
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
 from tracking.postbacks import deliveries, send
 from tracking.validation import judge
 
-# Below the task's time limit: what is left then is taken by the next tick.
-TIME_S: Final = 60
 BATCH: Final = 500
 PARTITION_DAYS_AHEAD: Final = 7
-
-
-def until_empty(work: Callable[[], int]) -> int:
-    """Call `work` until it has done nothing or the time is up; the sum of what it did."""
-    end_s = time.monotonic() + TIME_S
-    total = 0
-    while time.monotonic() < end_s and (done := work()):
-        total += done
-    return total
 
 
 @app.task(name="tracking.match_reports")

@@ -1,6 +1,5 @@
 """Money and rates on the wire: strings, exact, in a canonical form."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -8,13 +7,17 @@ from rest_framework import serializers
 
 from network.api.serializers import unknown_fields
 from network.errors import BadInput, MoneyNotString
-from network.money import MICROS, PPM, Money, format_micros
+from network.money import (
+    MICROS,
+    PPM_PER_PERCENT,
+    Money,
+    format_percent,
+    money_object,
+    parse_percent,
+)
 
 # A thousand million units: far above any payout, far below where sums of rows meet a bigint's end.
 MOST_UNITS: Final = 1_000_000_000
-PERCENT_PLACES: Final = 4
-PPM_PER_PERCENT: Final = PPM // 100
-_PERCENT = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,20}))?", re.ASCII)
 
 
 class MoneyField(serializers.Field[Money, Any, dict[str, str], Any]):
@@ -53,7 +56,7 @@ class MoneyField(serializers.Field[Money, Any, dict[str, str], Any]):
 
     def to_representation(self, value: Money) -> dict[str, str]:
         """The amount with the decimals of its currency, more only where it has them."""
-        return {"amount": value.text(), "currency": value.currency}
+        return money_object(value.micros, value.currency)
 
     def _members(self, data: Any) -> tuple[str, str]:
         if isinstance(data, int | float):
@@ -65,7 +68,7 @@ class MoneyField(serializers.Field[Money, Any, dict[str, str], Any]):
         return data["amount"], data["currency"]
 
 
-class MoneyOf(serializers.Field[Any, Any, dict[str, str], Any]):
+class MoneyOf(serializers.Field[Any, Any, dict[str, str] | None, Any]):
     """Read only: a column of micros and the column of its currency, as money.
 
     `MoneyOf("commission_micros")`; both names may be dotted paths. None where the micros are.
@@ -76,22 +79,18 @@ class MoneyOf(serializers.Field[Any, Any, dict[str, str], Any]):
         self.currency = currency.split(".")
         super().__init__(read_only=True, source="*", **kwargs)
 
-    def to_representation(self, value: Any) -> dict[str, str] | None:  # type: ignore[override]
+    def to_representation(self, value: Any) -> dict[str, str] | None:
         """The object of amount and currency."""
         micros = _along(value, self.micros)
         if micros is None:
             return None
-        currency = _along(value, self.currency)
-        return {"amount": format_micros(micros, currency), "currency": currency}
+        return money_object(micros, _along(value, self.currency))
 
 
 class RateField(serializers.Field[int, Any, str, Any]):
     """A percentage as a string, `"7.3333"`, and parts per million, 73333."""
 
     default_error_messages = {
-        "rate_must_be_string": "A rate is a string: a JSON number may lose digits on its way.",
-        "rate_invalid": 'A rate is a percentage such as "7.3333".',
-        "rate_too_fine": f"A rate has at most {PERCENT_PLACES} decimals of a percent.",
         "rate_too_large": "The rate has to be at most {most} percent.",
     }
 
@@ -100,25 +99,18 @@ class RateField(serializers.Field[int, Any, str, Any]):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> int:
-        """Parts per million."""
-        if not isinstance(data, str):
-            self.fail("rate_must_be_string")
-        match = _PERCENT.fullmatch(data)
-        if match is None:
-            self.fail("rate_invalid")
-        fraction = (match[2] or "").rstrip("0")
-        if len(fraction) > PERCENT_PLACES:
-            self.fail("rate_too_fine")
-        ppm = int(match[1]) * PPM_PER_PERCENT + int(fraction.ljust(PERCENT_PLACES, "0"))
+        """Parts per million; each fault has the code of `network.errors`."""
+        try:
+            ppm = parse_percent(data)
+        except BadInput as error:
+            raise _invalid(error) from None
         if ppm > self.most * PPM_PER_PERCENT:
             self.fail("rate_too_large", most=self.most)
         return ppm
 
     def to_representation(self, value: int) -> str:
         """The percentage without needless zeros."""
-        whole, fraction = divmod(value, PPM_PER_PERCENT)
-        digits = f"{fraction:0{PERCENT_PLACES}d}".rstrip("0")
-        return f"{whole}.{digits}" if digits else str(whole)
+        return format_percent(value)
 
 
 def _invalid(error: BadInput) -> serializers.ValidationError:

@@ -1,19 +1,96 @@
-"""Lists are filtered by what they declare; a parameter that nobody reads is refused."""
+"""Lists are filtered by what they declare; what nobody can read, name or value, is refused."""
 
-from typing import Any
+from typing import Any, ClassVar, Final
 
-from django.db.models import Model, QuerySet
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import BooleanField, Model, QuerySet
 from django_filters import rest_framework as filters
-from rest_framework.exceptions import ValidationError
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from network.api.parameters import read_id
 from network.api.problems import field_errors
-from network.errors import FieldError, InvalidParameter, UnknownParameter
+from network.currencies import EXPONENTS
+from network.errors import (
+    FieldError,
+    InvalidParameter,
+    UnknownCurrency,
+    UnknownParameter,
+    default_message,
+)
+
+_MEANINGS: Final = {"true": True, "false": False}
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class TrueOrFalse(filters.TypedChoiceFilter):  # type: ignore[misc]  # no types
+    """`true` or `false`; django-filter's own takes any other word for "do not filter"."""
+
+    def __init__(self, field_name: str | None = None, **kwargs: Any) -> None:
+        choices = [(word, word) for word in _MEANINGS]
+        super().__init__(field_name, choices=choices, coerce=_MEANINGS.get, **kwargs)
+
+
+class _IdField(forms.Field):
+    def to_python(self, value: Any) -> int | None:
+        """The id, None where nothing was said."""
+        if value in self.empty_values:
+            return None
+        try:
+            return read_id(value)
+        except ValueError as error:
+            raise ValidationError(str(error), code=InvalidParameter.code) from None
+
+
+@extend_schema_field(OpenApiTypes.INT64)
+class IdFilter(filters.Filter):  # type: ignore[misc]  # no types
+    """A whole number within a bigint; django-filter's number rounds 1.9 and knows infinity."""
+
+    field_class = _IdField
+
+
+class CurrencyFilter(filters.CharFilter):  # type: ignore[misc]  # no types
+    """A currency by its code; a misspelt one is `unknown_currency`, not an empty list."""
+
+    def __init__(self, field_name: str = "currency", **kwargs: Any) -> None:
+        super().__init__(field_name, validators=[_check_currency], **kwargs)
+
+
+def _check_currency(code: str) -> None:
+    if code not in EXPONENTS:
+        raise ValidationError(default_message(UnknownCurrency), code=UnknownCurrency.code)
+
+
+class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]  # no types
+    """The base of every filter set.
+
+    `period` names a column of instants: `from`, included, and `to`, excluded, are then read. In a
+    class body `from` would be the keyword.
+    """
+
+    FILTER_DEFAULTS: ClassVar[dict[Any, Any]] = filters.FilterSet.FILTER_DEFAULTS | {
+        BooleanField: {"filter_class": TrueOrFalse}
+    }
+    period: ClassVar[str] = ""
+
+    @classmethod
+    def get_filters(cls) -> dict[str, filters.Filter]:
+        """What is declared, and the period."""
+        found: dict[str, filters.Filter] = super().get_filters()
+        if cls.period:
+            found["from"] = filters.IsoDateTimeFilter(cls.period, lookup_expr="gte")
+            found["to"] = filters.IsoDateTimeFilter(cls.period, lookup_expr="lt")
+        return found
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # no types
     """django-filter, with faults that name their query parameter."""
+
+    filterset_base = StrictFilterSet
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: APIView
@@ -21,7 +98,7 @@ class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  #
         """The rows that match; InvalidParameter for a value that a filter cannot read."""
         try:
             matching: QuerySet[Any] = super().filter_queryset(request, queryset, view)
-        except ValidationError as error:
+        except exceptions.ValidationError as error:
             faults = [
                 FieldError(f"?{fault.pointer.lstrip('/')}", fault.code, fault.detail)
                 for fault in field_errors(error.detail)
@@ -64,14 +141,3 @@ def _filter_names(view: APIView) -> set[str]:
         suffixes = getattr(field.widget, "suffixes", None)
         names |= {f"{name}_{suffix}" for suffix in suffixes} if suffixes else {name}
     return names
-
-
-def period(column: str) -> dict[str, filters.Filter]:
-    """`from`, included, and `to`, excluded, over a column of instants.
-
-    For `base_filters` of a filter set: in a class body `from` would be the keyword.
-    """
-    return {
-        "from": filters.IsoDateTimeFilter(field_name=column, lookup_expr="gte"),
-        "to": filters.IsoDateTimeFilter(field_name=column, lookup_expr="lt"),
-    }

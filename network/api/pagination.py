@@ -152,7 +152,7 @@ def _values(queryset: QuerySet[Any], columns: Sequence[str], cursor: Cursor) -> 
 def _field(queryset: QuerySet[Any], name: str) -> "Field[Any, Any]":
     model: type[Model] = queryset.model
     try:
-        return model._meta.get_field(name)  # type: ignore[return-value]
+        return model._meta.get_field(name)  # type: ignore[return-value]  # no relation is a key
     except FieldDoesNotExist:
         return queryset.query.annotations[name].output_field
 

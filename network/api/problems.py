@@ -33,6 +33,7 @@ from network.errors import (
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
+    document,
 )
 
 CONTENT_TYPE = "application/problem+json"
@@ -96,23 +97,9 @@ def meaning(exception: Exception) -> PeractionError:
     return PeractionError()
 
 
-def problem(error: PeractionError, request: Request | HttpRequest) -> dict[str, Any]:
-    """The members of the document."""
-    body: dict[str, Any] = {
-        "type": f"urn:problem-type:peraction:{error.code}",
-        "title": error.title,
-        "status": int(error.status),
-        "detail": error.detail,
-        "instance": request.path,
-        "code": error.code,
-        "request_id": request.META.get("REQUEST_ID", ""),
-    }
-    if error.errors:
-        body["errors"] = [
-            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
-            for fault in error.errors
-        ]
-    return body | error.members
+def problem(error: PeractionError, request: Request | HttpRequest) -> dict[str, object]:
+    """The document of an error for this request."""
+    return document(error, instance=request.path, request_id=request.META.get("REQUEST_ID", ""))
 
 
 def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:

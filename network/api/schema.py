@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from network.api.idempotency import HEADER, KEY_CHARACTERS_MAX, policy_of
 from network.api.problems import CONTENT_TYPE
+from network.api.views import takes_body
 from network.money import PLACES
 
 _TEXT = {"type": "string"}
@@ -59,6 +60,10 @@ class ProblemSchema(AutoSchema):
                 description="Repeat a request with its key and it is done once.",
             )
         ]
+
+    def get_request_serializer(self) -> Any:
+        """Nothing for an action without a body."""
+        return super().get_request_serializer() if takes_body(self.view, self.method) else None
 
     def _get_response_bodies(
         self, direction: Literal["request", "response"] = "response"

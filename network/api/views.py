@@ -9,20 +9,32 @@ from rest_framework.views import APIView
 
 from network.api.filters import refuse_unknown_parameters
 from network.api.idempotency import key_of, once
+from network.api.serializers import StrictSerializer
 from network.api.throttling import Quota
 
 
-class EndpointMixin(APIView):
-    """What all views of the API do around their handlers."""
+class NoBody(StrictSerializer):
+    """The body of an action that takes none: absent, or an object without fields."""
 
+
+class EndpointMixin(APIView):
+    """What all views of the API do around their handlers.
+
+    `bodiless` names the actions that take no body, beside every DELETE.
+    """
+
+    bodiless: tuple[str, ...] = ()
     idempotent: str | dict[str, str] = "honoured"
     query_parameters: tuple[str, ...] = ()
     quota: Quota | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """After the actor is known and allowed: look at parameters and the Idempotency-Key."""
+        """After the actor is known and allowed: look at what was sent besides a handler's body."""
         super().initial(request, *args, **kwargs)
         refuse_unknown_parameters(request, self)
+        if not takes_body(self, str(request.method)):
+            # Who sends one means something by it that would not happen.
+            NoBody(data=request.data).is_valid(raise_exception=True)
         if key := key_of(request, self):
             # dispatch() takes the handler from the instance right after this.
             method = str(request.method).lower()
@@ -38,6 +50,12 @@ class EndpointMixin(APIView):
             for name, value in self.quota.headers.items():
                 response[name] = value
         return response
+
+
+def takes_body(view: APIView, method: str) -> bool:
+    """Whether the view reads a body in what it is asked to do."""
+    action = getattr(view, "action", None) or method.lower()
+    return method != "DELETE" and action not in getattr(view, "bodiless", ())
 
 
 class Endpoint(EndpointMixin):

@@ -106,6 +106,7 @@ class AdvertiserViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     queryset = Advertiser.objects.all()
     serializer_class = AdvertiserOutput
     filterset_fields = ("code", "status")
+    bodiless = ("rotate_report_token", "require_signatures")
     roles = {
         "list": (*_OWN, Role.FINANCE),
         "retrieve": (*_OWN, Role.FINANCE),
@@ -140,13 +141,13 @@ class AdvertiserViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         parties.change(advertiser, **self.checked(AdvertiserChange, partial=True))
         return Response(AdvertiserOutput(advertiser).data)
 
-    @extend_schema(request=None, responses=ReportToken)
+    @extend_schema(responses=ReportToken)
     @action(detail=True, methods=["post"], url_path="report-token")
     def rotate_report_token(self, request: Request, pk: str) -> Response:
         """A new report token; the old one ends at once."""
         return Response({"report_token": parties.rotate_report_token(self.get_object())})
 
-    @extend_schema(request=None, responses=AdvertiserOutput)
+    @extend_schema(responses=AdvertiserOutput)
     @action(detail=True, methods=["post"], url_path="require-signatures")
     def require_signatures(self, request: Request, pk: str) -> Response:
         """Accept signed reports only, for good."""

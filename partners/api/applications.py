@@ -2,13 +2,13 @@
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import IdFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from partners import applications, offers
 from partners.api.resources import Resource
@@ -56,11 +56,11 @@ class ApplicationOutput(serializers.ModelSerializer[Application]):
         read_only_fields = fields
 
 
-class ApplicationFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class ApplicationFilter(StrictFilterSet):
     """Applications by offer, affiliate and answer."""
 
-    offer = filters.NumberFilter("offer_id")
-    affiliate = filters.NumberFilter("affiliate_id")
+    offer = IdFilter("offer_id")
+    affiliate = IdFilter("affiliate_id")
 
     class Meta:
         model = Application

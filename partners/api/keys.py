@@ -3,15 +3,14 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
 from partners import keys
-from partners.api.filters import TrueOrFalse
 from partners.api.resources import Resource
 from partners.models import ApiKey, Role
 
@@ -60,7 +59,7 @@ class IssuedKey(KeyOutput):
         read_only_fields = fields
 
 
-class KeyFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class KeyFilter(StrictFilterSet):
     """Keys by name, role and whether they are revoked."""
 
     revoked = TrueOrFalse("revoked_at", lookup_expr="isnull", exclude=True)

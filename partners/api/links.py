@@ -1,15 +1,14 @@
 """`links`: affiliates take tracking links for the offers that they have access to."""
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictModelSerializer, StrictSerializer
 from partners import links, offers, parties
-from partners.api.filters import TrueOrFalse
 from partners.api.relations import Own, Visible
 from partners.api.resources import Resource
 from partners.models import Link, Role
@@ -48,11 +47,11 @@ class LinkOutput(serializers.ModelSerializer[Link]):
         return links.url(link)
 
 
-class LinkFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class LinkFilter(StrictFilterSet):
     """Links by code, offer, affiliate and state."""
 
-    offer = filters.NumberFilter("offer_id")
-    affiliate = filters.NumberFilter("affiliate_id")
+    offer = IdFilter("offer_id")
+    affiliate = IdFilter("affiliate_id")
     active = TrueOrFalse("active")
 
     class Meta:

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import CurrencyFilter, StrictFilterSet
 from network.api.serializers import StrictModelSerializer
 from network.currencies import EXPONENTS
 from network.errors import UnknownCurrency, default_message
@@ -135,6 +136,16 @@ class OfferForAffiliate(serializers.ModelSerializer[Offer]):
         return offer.landing_url if offer.has_access else None
 
 
+class OfferFilter(StrictFilterSet):
+    """Offers by state, by who may take them, and by currency."""
+
+    currency = CurrencyFilter()
+
+    class Meta:
+        model = Offer
+        fields = ("status", "visibility")
+
+
 OFFER = by_role("Offer", OfferForNetwork, OfferForAdvertiser, OfferForAffiliate)
 
 
@@ -144,7 +155,8 @@ class OfferViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
 
     queryset = Offer.objects.all()
     serializer_class = OfferForNetwork
-    filterset_fields = ("status", "visibility", "currency")
+    filterset_class = OfferFilter
+    bodiless = ("activate", "pause", "end")
     roles = {
         "list": Role.values,
         "retrieve": Role.values,
@@ -192,19 +204,19 @@ class OfferViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
             offers.change(self.get_object(), self.checked(OfferChange, partial=True))
         )
 
-    @extend_schema(request=None, responses=OFFER)
+    @extend_schema(responses=OFFER)
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, pk: str) -> Response:
         """Publish the draft, or go on after a pause."""
         return self._shown(offers.move(self.get_object(), "activate"))
 
-    @extend_schema(request=None, responses=OFFER)
+    @extend_schema(responses=OFFER)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: str) -> Response:
         """Take no clicks for a while."""
         return self._shown(offers.move(self.get_object(), "pause"))
 
-    @extend_schema(request=None, responses=OFFER)
+    @extend_schema(responses=OFFER)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """Take no clicks ever again."""

@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import IdFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from partners import people
 from partners.api.relations import Visible
@@ -46,10 +46,10 @@ class MembershipOutput(serializers.ModelSerializer[Membership]):
         read_only_fields = fields
 
 
-class MembershipFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class MembershipFilter(StrictFilterSet):
     """Memberships of one organisation or in one role."""
 
-    organisation = filters.NumberFilter("organisation_id")
+    organisation = IdFilter("organisation_id")
 
     class Meta:
         model = Membership

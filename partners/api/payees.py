@@ -3,16 +3,15 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
 from partners import payees
 from partners.actors import Actor
-from partners.api.filters import TrueOrFalse
 from partners.api.resources import Resource
 from partners.api.schema import by_role
 from partners.models import Affiliate, PayeeMethod, Role
@@ -56,10 +55,10 @@ class PayeeForNetwork(PayeeOutput):
         read_only_fields = fields
 
 
-class PayeeFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class PayeeFilter(StrictFilterSet):
     """Versions of one affiliate, or only those that are in force."""
 
-    affiliate = filters.NumberFilter("affiliate_id")
+    affiliate = IdFilter("affiliate_id")
     live = TrueOrFalse("superseded_at", lookup_expr="isnull")
 
 

@@ -19,7 +19,7 @@ class ActorMixin(EndpointMixin):
     @property
     def actor(self) -> Actor:
         """Who asks."""
-        actor: Actor = self.request.user  # type: ignore[assignment]
+        actor: Actor = self.request.user  # type: ignore[assignment]  # by our classes
         return actor
 
     def checked(self, kind: type[BaseSerializer[Any]], **options: Any) -> dict[str, Any]:

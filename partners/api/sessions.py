@@ -9,11 +9,11 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 from network.api.actors import actor_of
 from network.api.serializers import StrictSerializer
+from network.api.throttling import RateThrottle
 from network.api.views import Endpoint
 from network.crypto import digest
 from partners import people
@@ -100,7 +100,7 @@ def me(actor: Actor) -> dict[str, Any]:
     )
 
 
-class SignInsFromAddress(SimpleRateThrottle):
+class SignInsFromAddress(RateThrottle):
     """Ten tries a minute from one address: a password is not found by trying."""
 
     rate = "10/min"
@@ -145,7 +145,7 @@ class SessionView(Endpoint):
         login(request._request, user)
         return Response(me(actor))
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:
         """Sign out; without a session nothing happens."""
         logout(request._request)

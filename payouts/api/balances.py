@@ -8,11 +8,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyOf
+from network.api.parameters import id_parameter
 from network.api.views import Endpoint
 from partners.api.resources import ActorMixin
 from partners.models import Role
 from payouts import balances
-from payouts.api.parameters import id_parameter
 
 
 class AdvertiserBalanceOutput(serializers.Serializer[Any]):
@@ -67,8 +67,8 @@ class BalancesView(ActorMixin, Endpoint):
         actor = self.actor
         advertiser, affiliate = actor.advertiser_id, actor.affiliate_id
         if actor.sees_all:
-            advertiser = id_parameter(request, "advertiser")
-            affiliate = id_parameter(request, "affiliate")
+            advertiser = id_parameter(request.query_params, "advertiser")
+            affiliate = id_parameter(request.query_params, "affiliate")
         every = actor.sees_all and advertiser is None and affiliate is None
         found = {
             "advertisers": balances.of_advertisers(advertiser) if advertiser or every else [],

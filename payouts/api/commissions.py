@@ -5,7 +5,7 @@ from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers
 
 from network.api.fields import MoneyOf
-from network.api.filters import period
+from network.api.filters import CurrencyFilter, IdFilter, StrictFilterSet
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.models import Role
@@ -18,6 +18,9 @@ _READERS = (Role.AFFILIATE, Role.OPERATOR, Role.FINANCE)
 class CommissionForAffiliate(serializers.ModelSerializer[Commission]):
     """A commission, without what the advertiser paid for it."""
 
+    conversion = serializers.UUIDField(source="conversion_id", read_only=True)
+    affiliate = serializers.IntegerField(source="affiliate_id", read_only=True)
+    offer = serializers.IntegerField(source="offer_id", read_only=True)
     state = serializers.ChoiceField(choices=list(commissions.STATES), read_only=True)
     commission = MoneyOf("commission_micros")
     payout = serializers.IntegerField(source="line.payout_id", read_only=True, default=None)
@@ -26,10 +29,10 @@ class CommissionForAffiliate(serializers.ModelSerializer[Commission]):
         model = Commission
         fields: tuple[str, ...] = (
             "id",
-            "conversion_id",
+            "conversion",
             "role",
-            "affiliate_id",
-            "offer_id",
+            "affiliate",
+            "offer",
             "state",
             "commission",
             "accrued_at",
@@ -42,27 +45,30 @@ class CommissionForAffiliate(serializers.ModelSerializer[Commission]):
 class CommissionForNetwork(CommissionForAffiliate):
     """A commission with both sides of its money and the journal that posted it."""
 
+    advertiser = serializers.IntegerField(source="advertiser_id", read_only=True)
+    event = serializers.UUIDField(source="event_id", read_only=True)
     revenue = MoneyOf("revenue_micros")
 
     class Meta(CommissionForAffiliate.Meta):
         fields = (
             *CommissionForAffiliate.Meta.fields,
-            "advertiser_id",
-            "event_id",
+            "advertiser",
+            "event",
             "revenue",
             "journal",
         )
         read_only_fields = fields
 
 
-class CommissionFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class CommissionFilter(StrictFilterSet):
     """Commissions by conversion, partner, state and the time they were accrued."""
 
-    base_filters = period("accrued_at")
+    period = "accrued_at"
+
     conversion = filters.UUIDFilter("conversion_id")
-    affiliate = filters.NumberFilter("affiliate_id")
-    offer = filters.NumberFilter("offer_id")
-    currency = filters.CharFilter("currency")
+    affiliate = IdFilter("affiliate_id")
+    offer = IdFilter("offer_id")
+    currency = CurrencyFilter()
     state = filters.ChoiceFilter(
         choices=[(state, state) for state in commissions.STATES], method="in_state"
     )

@@ -1,13 +1,13 @@
 """`deposits` and `credit-limits`: what advertisers paid in, and how far they are trusted."""
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyField, MoneyOf
+from network.api.filters import CurrencyFilter, IdFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from partners.api.relations import Visible
 from partners.api.resources import Resource
@@ -41,11 +41,11 @@ class DepositOutput(serializers.ModelSerializer[Deposit]):
         read_only_fields = fields
 
 
-class DepositFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class DepositFilter(StrictFilterSet):
     """Deposits of one advertiser, in one currency."""
 
-    advertiser = filters.NumberFilter("advertiser_id")
-    currency = filters.CharFilter("currency")
+    advertiser = IdFilter("advertiser_id")
+    currency = CurrencyFilter()
 
 
 class DepositViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

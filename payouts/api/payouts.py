@@ -1,7 +1,6 @@
 """`payouts`: what each affiliate is sent in a run, and what became of it."""
 
 from django.db.models import Prefetch, QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -9,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyOf
+from network.api.filters import IdFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from partners.actors import Actor
 from partners.api.resources import Resource
@@ -66,11 +66,11 @@ class PayoutForNetwork(PayoutForAffiliate):
         read_only_fields = fields
 
 
-class PayoutFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class PayoutFilter(StrictFilterSet):
     """Payouts of one run, one affiliate, in one state."""
 
-    run = filters.NumberFilter("run_id")
-    affiliate = filters.NumberFilter("affiliate_id")
+    run = IdFilter("run_id")
+    affiliate = IdFilter("affiliate_id")
 
     class Meta:
         model = Payout

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyField, MoneyOf
+from network.api.filters import CurrencyFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from network.errors import CurrencyMismatch
 from network.money import floor_minor
@@ -146,12 +146,14 @@ class RunPage(RunOutput):
         return SkipOutput(rows, many=True).data
 
 
-class RunFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class RunFilter(StrictFilterSet):
     """Runs in one currency, in one state."""
+
+    currency = CurrencyFilter()
 
     class Meta:
         model = PayoutRun
-        fields = ("currency", "state")
+        fields = ("state",)
 
 
 class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
@@ -160,6 +162,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     queryset = PayoutRun.objects.all()
     serializer_class = RunOutput
     filterset_class = RunFilter
+    bodiless = ("lock", "cancel", "render_file")
     idempotent = "required"
     ordering = ("-id",)
     roles = {
@@ -206,7 +209,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         run = drafts.build(**data, minimum_minor=minor, actor=self.actor)
         return Response(RunPage(run).data, status=201)
 
-    @extend_schema(request=None, responses=RunOutput)
+    @extend_schema(responses=RunOutput)
     @action(detail=True, methods=["post"])
     def lock(self, request: Request, pk: int) -> Response:
         """Fix the content under its hash and set the money aside."""
@@ -219,7 +222,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         run = runs.approve(run_id=pk, **self.checked(ApprovalInput), actor=self.actor)
         return Response(RunOutput(run).data)
 
-    @extend_schema(request=None, responses=RunOutput)
+    @extend_schema(responses=RunOutput)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """Let the run go; what it claimed is payable again."""
@@ -228,8 +231,8 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     @extend_schema(responses={(200, "application/xml"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
     def file(self, request: Request, pk: int) -> HttpResponse:
-        """The file for the bank, the same bytes each time; the first time its payouts are sent."""
-        file, content = payments.hand_out(run_id=pk, actor=self.actor)
+        """The file for the bank, the same bytes each time."""
+        file, content = payments.read_file(run_id=pk, actor=self.actor)
         rail = rails.serving(file.run.currency)
         name = f"{file.msg_id}.{rail.extension}"
         return HttpResponse(
@@ -238,10 +241,10 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    @extend_schema(request=None, responses={201: FileOutput})
+    @extend_schema(responses={201: FileOutput})
     @file.mapping.post
     def render_file(self, request: Request, pk: int) -> Response:
-        """Write the file, once; from here on the run cannot be cancelled."""
+        """Write the file, once: its payouts are sent, and the run cannot be cancelled any more."""
         file = payments.render(run_id=pk, actor=self.actor)
         return Response(FileOutput(file).data, status=201)
 

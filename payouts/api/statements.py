@@ -10,12 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyOf
+from network.api.parameters import day_parameter, id_parameter
 from network.api.views import Endpoint
+from network.errors import InvalidParameter
 from partners.api.resources import ActorMixin
 from partners.models import Role
 from partners.parties import visible_affiliates
 from payouts import bank, statements
-from payouts.api.parameters import day_parameter, id_parameter, invalid
 from payouts.statements import Owed, Statement
 
 
@@ -45,12 +46,15 @@ class CurrencyOutput(serializers.Serializer[Any]):
 
 
 class StatementOutput(serializers.Serializer[Any]):
-    """An affiliate's statement from one day up to another, which is not in it."""
+    """An affiliate's statement of the days `from` to `to`, both in it."""
 
+    to = serializers.DateField(read_only=True)
     affiliate = serializers.IntegerField(read_only=True)
-    since = serializers.DateField(read_only=True)
-    until = serializers.DateField(read_only=True)
     currencies = CurrencyOutput(many=True, read_only=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """With `from`, which a class body cannot name."""
+        return {"from": serializers.DateField(read_only=True), **super().get_fields()}
 
 
 class StatementView(ActorMixin, Endpoint):
@@ -65,26 +69,32 @@ class StatementView(ActorMixin, Endpoint):
         responses=StatementOutput,
         parameters=[
             OpenApiParameter("affiliate", int, description="Whose; one's own by default."),
-            OpenApiParameter("from", date, description="The first day; the month's by default."),
-            OpenApiParameter("to", date, description="The day after the last; tomorrow."),
+            OpenApiParameter("from", date, description="The first day; that of the last's month."),
+            OpenApiParameter("to", date, description="The last day, included; today."),
         ],
     )
     def get(self, request: Request) -> Response:
-        """A statement of the days from `from` up to `to`, which is not in it."""
-        affiliate_id = id_parameter(request, "affiliate") or self.actor.affiliate_id
+        """A statement of the days `from` to `to`, both in it."""
+        said = request.query_params
+        affiliate_id = id_parameter(said, "affiliate")
         if affiliate_id is None:
-            raise invalid("affiliate", "Say whose statement.")
+            affiliate_id = self.actor.affiliate_id
+        if affiliate_id is None:
+            raise InvalidParameter("Say whose statement.", pointer="?affiliate")
         affiliate = get_object_or_404(visible_affiliates(self.actor), pk=affiliate_id)
-        today = bank.today()
-        since = day_parameter(request, "from", today.replace(day=1))
-        until = day_parameter(request, "to", today + timedelta(days=1))
+        last = day_parameter(said, "to") or bank.today()
+        first = day_parameter(said, "from") or last.replace(day=1)
+        if first > last:
+            raise InvalidParameter("A statement covers 1 day or more.", pointer="?from")
         found = statements.of_affiliate(
-            affiliate.pk, since=bank.start_of(since), until=bank.start_of(until)
+            affiliate.pk,
+            since=bank.start_of(first),
+            until=bank.start_of(last + timedelta(days=1)),
         )
         shown = {
+            "from": first,
+            "to": last,
             "affiliate": affiliate.pk,
-            "since": since,
-            "until": until,
             "currencies": [_shown(statement) for statement in found],
         }
         return Response(StatementOutput(shown).data)

@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('n', models.PositiveSmallIntegerField()),
                 ('idem_key', models.CharField(max_length=35, unique=True)),
-                ('state', models.CharField(choices=[('submitting', 'Submitting'), ('unknown', 'Unknown'), ('accepted', 'Accepted'), ('settled', 'Settled'), ('rejected', 'Rejected')], max_length=12)),
+                ('state', models.CharField(choices=[('unknown', 'Unknown'), ('accepted', 'Accepted'), ('settled', 'Settled'), ('rejected', 'Rejected')], max_length=12)),
                 ('evidence', models.CharField(blank=True, max_length=200)),
                 ('created_at', models.DateTimeField()),
                 ('changed_at', models.DateTimeField()),
@@ -219,6 +219,16 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='CommissionPayable',
+            fields=[
+                ('commission', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='payouts.commission')),
+                ('released_at', models.DateTimeField()),
+            ],
+            options={
+                'db_table': 'commission_payable',
+            },
+        ),
+        migrations.CreateModel(
             name='PayoutLine',
             fields=[
                 ('commission', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='line', serialize=False, to='payouts.commission')),
@@ -245,7 +255,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(max_length=3)),
                 ('amount_micros', models.BigIntegerField()),
                 ('account', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payouts.ledgeraccount')),
-                ('journal', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payouts.journal')),
+                ('journal', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payouts.journal')),
             ],
             options={
                 'db_table': 'entry',
@@ -279,7 +289,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='paymentattempt',
             name='payout',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payouts.payout'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payouts.payout'),
         ),
         migrations.AddField(
             model_name='bankbooking',
@@ -293,7 +303,7 @@ class Migration(migrations.Migration):
                 ('part', models.CharField(choices=[('rest', 'Rest'), ('returned', 'Returned')], max_length=8)),
                 ('amount_micros', models.BigIntegerField()),
                 ('payout', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='carried_from', to='payouts.payout')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='carried_to', to='payouts.payout')),
+                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='carried_to', to='payouts.payout')),
             ],
             options={
                 'db_table': 'payout_carry',
@@ -306,7 +316,7 @@ class Migration(migrations.Migration):
                 ('commission_id', models.UUIDField()),
                 ('amount_micros', models.BigIntegerField()),
                 ('released_at', models.DateTimeField()),
-                ('payout', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payouts.payout')),
+                ('payout', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payouts.payout')),
             ],
             options={
                 'db_table': 'payout_line_release',
@@ -320,7 +330,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='payout',
             name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='payouts.payoutrun'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='payouts.payoutrun'),
         ),
         migrations.AddField(
             model_name='paymentfile',
@@ -336,7 +346,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('maker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='payouts.payoutrun')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='payouts.payoutrun')),
             ],
             options={
                 'db_table': 'approval',
@@ -350,7 +360,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='payoutskip',
             name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='skips', to='payouts.payoutrun'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='skips', to='payouts.payoutrun'),
         ),
         migrations.AddConstraint(
             model_name='accountbalance',

@@ -321,9 +321,13 @@ BEGIN
         DELETE FROM payout_line line USING payout
         WHERE payout.id = line.payout_id AND payout.run_id = cancelled
         RETURNING line.payout_id, line.commission_id, line.amount_micros
+    ), kept AS (
+        INSERT INTO payout_line_release (payout_id, commission_id, amount_micros, released_at)
+        SELECT payout_id, commission_id, amount_micros, at FROM gone
     )
-    INSERT INTO payout_line_release (payout_id, commission_id, amount_micros, released_at)
-    SELECT payout_id, commission_id, amount_micros, at FROM gone;
+    INSERT INTO commission_payable (commission_id, released_at)
+    SELECT commission_id, release.released_at
+    FROM gone JOIN commission_release release USING (commission_id);
     GET DIAGNOSTICS freed = ROW_COUNT;
     DELETE FROM payout_carry carry USING payout
     WHERE payout.id = carry.payout_id AND payout.run_id = cancelled;
@@ -351,7 +355,7 @@ BEGIN
         SELECT count(*) FROM fresh
         JOIN payout ON payout.id = fresh.payout_id
         JOIN payout_run run ON run.id = payout.run_id
-        WHERE run.state NOT IN ('approved', 'dispatching') OR fresh.state <> 'submitting'
+        WHERE run.state NOT IN ('approved', 'dispatching') OR fresh.state <> 'unknown'
             OR payout.state NOT IN ('locked', 'sent')
     $check$ INTO faults;
     IF faults > 0 THEN
@@ -368,7 +372,6 @@ CREATE FUNCTION payment_attempt_move() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF (OLD.state, NEW.state) NOT IN (
-        ('submitting', 'unknown'), ('submitting', 'accepted'), ('submitting', 'rejected'),
         ('unknown', 'accepted'), ('unknown', 'settled'), ('unknown', 'rejected'),
         ('accepted', 'settled'), ('accepted', 'rejected')
     ) OR (NEW.state = 'rejected' AND NEW.evidence = '') THEN

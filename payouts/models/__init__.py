@@ -1,6 +1,11 @@
 """The tables of payouts, gathered for Django; each noun lives in a module of its own."""
 
-from payouts.models.commissions import Commission, CommissionHold, CommissionRelease
+from payouts.models.commissions import (
+    Commission,
+    CommissionHold,
+    CommissionPayable,
+    CommissionRelease,
+)
 from payouts.models.deposits import Deposit
 from payouts.models.ledger import AccountBalance, Entry, Journal, LedgerAccount
 from payouts.models.payments import BankBooking, PaymentAttempt, PaymentFile
@@ -20,6 +25,7 @@ __all__ = [
     "BankBooking",
     "Commission",
     "CommissionHold",
+    "CommissionPayable",
     "CommissionRelease",
     "Deposit",
     "Entry",

@@ -59,6 +59,25 @@ class CommissionHold(models.Model):
         return str(self.commission_id)
 
 
+class CommissionPayable(models.Model):
+    """A released commission that is in no payout; deleted in the transaction that claims it.
+
+    A queue too: it saves a run from looking through every commission ever paid. What keeps one from
+    being paid twice is the key of `PayoutLine`.
+    """
+
+    commission = models.OneToOneField(
+        Commission, models.PROTECT, primary_key=True, related_name="+", db_constraint=False
+    )
+    released_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "commission_payable"
+
+    def __str__(self) -> str:
+        return str(self.commission_id)
+
+
 class CommissionRelease(models.Model):
     """A commission's hold is over: held became payable. Never updated."""
 

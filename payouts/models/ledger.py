@@ -73,7 +73,7 @@ class Entry(models.Model):
 
     pk = models.CompositePrimaryKey("journal_id", "account_id")
     journal = models.ForeignKey(
-        Journal, models.PROTECT, related_name="entries", db_constraint=False
+        Journal, models.PROTECT, related_name="entries", db_constraint=False, db_index=False
     )
     account = models.ForeignKey(
         LedgerAccount, models.PROTECT, related_name="+", db_constraint=False

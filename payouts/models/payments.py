@@ -10,18 +10,17 @@ from payouts.models.runs import Payout, PayoutRun
 class PaymentAttempt(models.Model):
     """One try to pay one payout, under a key made from the payout and the number of the try.
 
-    `submitting`: the file is rendered. `unknown`: it has left the house and nobody has answered;
-    only evidence moves it on. A next attempt exists only after the last was rejected.
+    `unknown`: the file is rendered, so it may be with the bank, and nobody has answered; only
+    evidence moves it on. A next attempt exists only after the last was rejected.
     """
 
     class State(models.TextChoices):
-        SUBMITTING = "submitting"
         UNKNOWN = "unknown"
         ACCEPTED = "accepted"
         SETTLED = "settled"
         REJECTED = "rejected"
 
-    payout = models.ForeignKey(Payout, models.PROTECT, related_name="attempts")
+    payout = models.ForeignKey(Payout, models.PROTECT, related_name="attempts", db_index=False)
     n = models.PositiveSmallIntegerField()
     # The EndToEndId on the wire: PO{payout}A{n}, at most 35 characters, no underscore.
     idem_key = models.CharField(max_length=35, unique=True)

@@ -69,7 +69,7 @@ class Approval(models.Model):
     """
 
     pk = models.CompositePrimaryKey("run_id", "actor_id")
-    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="approvals")
+    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="approvals", db_index=False)
     maker = models.ForeignKey(User, models.PROTECT, related_name="+")
     actor = models.ForeignKey(User, models.PROTECT, related_name="+")
     content_sha256 = models.CharField(max_length=64)
@@ -100,7 +100,7 @@ class Payout(models.Model):
         REJECTED = "rejected"
         CANCELLED = "cancelled"
 
-    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="payouts")
+    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="payouts", db_index=False)
     affiliate = models.ForeignKey(Affiliate, models.PROTECT, related_name="+")
     payee_method = models.ForeignKey(PayeeMethod, models.PROTECT, related_name="+")
     currency = models.CharField(max_length=3)
@@ -160,7 +160,7 @@ class PayoutLineRelease(models.Model):
     """A line that a cancelled run let go, kept for the record. Never updated."""
 
     pk = models.CompositePrimaryKey("payout_id", "commission_id")
-    payout = models.ForeignKey(Payout, models.PROTECT, related_name="+")
+    payout = models.ForeignKey(Payout, models.PROTECT, related_name="+", db_index=False)
     commission_id = models.UUIDField()
     amount_micros = models.BigIntegerField()
     released_at = models.DateTimeField()
@@ -184,7 +184,7 @@ class PayoutCarry(models.Model):
         RETURNED = "returned"
 
     pk = models.CompositePrimaryKey("source_id", "part")
-    source = models.ForeignKey(Payout, models.PROTECT, related_name="carried_to")
+    source = models.ForeignKey(Payout, models.PROTECT, related_name="carried_to", db_index=False)
     part = models.CharField(max_length=8, choices=Part.choices)
     payout = models.ForeignKey(Payout, models.PROTECT, related_name="carried_from")
     amount_micros = models.BigIntegerField()
@@ -199,7 +199,7 @@ class PayoutCarry(models.Model):
 class PayoutSkip(models.Model):
     """An affiliate that a run looked at and left out, with the reason."""
 
-    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="skips")
+    run = models.ForeignKey(PayoutRun, models.PROTECT, related_name="skips", db_index=False)
     affiliate = models.ForeignKey(Affiliate, models.PROTECT, related_name="+")
     reason = models.CharField(max_length=40)
     amount_micros = models.BigIntegerField()

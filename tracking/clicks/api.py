@@ -9,11 +9,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers
 
-from network.api.filters import period
+from network.api.filters import IdFilter, StrictFilterSet
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.models import Role
 from tracking.clicks import ids
+from tracking.clicks.evaluate import REASONS
 from tracking.clicks.models import Click
 from tracking.visible import visible
 
@@ -34,6 +35,7 @@ class ClickForPartner(serializers.ModelSerializer[Click]):
     """A click as its affiliate and its advertiser see it; 0 stands for an unknown link."""
 
     id = ExternalClickId()
+    at = serializers.DateTimeField(source="ts", read_only=True)
     link = serializers.IntegerField(source="link_id", read_only=True)
     offer = serializers.IntegerField(source="offer_id", read_only=True)
     affiliate = serializers.IntegerField(source="affiliate_id", read_only=True)
@@ -42,7 +44,7 @@ class ClickForPartner(serializers.ModelSerializer[Click]):
         model = Click
         fields: tuple[str, ...] = (
             "id",
-            "ts",
+            "at",
             "reason",
             "link",
             "link_code",
@@ -68,19 +70,15 @@ class ClickForNetwork(ClickForPartner):
         read_only_fields = fields
 
 
-class ClickFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class ClickFilter(StrictFilterSet):
     """Clicks by whose they are, by what became of them, and by time."""
 
-    affiliate = filters.NumberFilter("affiliate_id")
-    offer = filters.NumberFilter("offer_id")
-    link = filters.NumberFilter("link_id")
+    period = "ts"
 
-    class Meta:
-        model = Click
-        fields = ("reason",)
-
-
-ClickFilter.base_filters |= period("ts")
+    affiliate = IdFilter("affiliate_id")
+    offer = IdFilter("offer_id")
+    link = IdFilter("link_id")
+    reason = filters.ChoiceFilter(choices=[(reason, reason) for reason in REASONS])
 
 
 class ClickViews(mixins.ListModelMixin, Resource):

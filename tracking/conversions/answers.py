@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from network.errors import PeractionError
-from tracking.conversions.verdicts import ACCEPTED, DUPLICATE, WAITING, Verdict
+from network.errors import PeractionError, document
+from tracking.conversions.verdicts import ACCEPTED, DUPLICATE, WAITING, ReportVerdict
 
 _OK: Final = 200
 _TAKEN_IN: Final = 202
@@ -19,7 +19,7 @@ class Answer:
     body: dict[str, object]
 
 
-def tell(report_id: UUID, verdict: Verdict) -> Answer:
+def tell(report_id: UUID, verdict: ReportVerdict) -> Answer:
     """The answer to a stored report; the id of the request is the id of the report."""
     if verdict.fault is not None:
         return tell_error(report_id, verdict.fault, report=report_id)
@@ -35,18 +35,5 @@ def tell(report_id: UUID, verdict: Verdict) -> Answer:
 
 def tell_error(request_id: UUID, error: PeractionError, **members: object) -> Answer:
     """The problem document of an error; `members` join it, such as the report that is stored."""
-    body: dict[str, object] = {
-        "type": f"urn:problem-type:peraction:{error.code}",
-        "title": error.title,
-        "status": int(error.status),
-        "detail": error.detail,
-        "instance": "/postback",
-        "code": error.code,
-        "request_id": request_id,
-    }
-    if error.errors:
-        body["errors"] = [
-            {"pointer": each.pointer, "code": each.code, "detail": each.detail}
-            for each in error.errors
-        ]
-    return Answer(int(error.status), body | error.members | members)
+    body = document(error, instance="/postback", request_id=request_id)
+    return Answer(int(error.status), body | members)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.fields import MoneyField, MoneyOf
-from network.api.filters import period
+from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
 from network.errors import CurrencyMismatch
 from network.money import Money
@@ -74,6 +74,8 @@ class ConversionForAdvertiser(serializers.ModelSerializer[Conversion]):
     """
 
     click_id = ExternalClickId()
+    order_id = serializers.CharField(source="order_ref", read_only=True, allow_null=True)
+    event_id = serializers.CharField(source="event_ref", read_only=True, allow_null=True)
     sale = MoneyOf("sale_micros")
     revenue = MoneyOf("revenue_micros")
 
@@ -82,8 +84,8 @@ class ConversionForAdvertiser(serializers.ModelSerializer[Conversion]):
         fields: tuple[str, ...] = (
             *_ALL_BUT_MONEY,
             "advertiser",
-            "order_ref",
-            "event_ref",
+            "order_id",
+            "event_id",
             "due_at",
             "sale",
             "revenue",
@@ -121,20 +123,23 @@ class Reversal(Refusal):
     amount = MoneyField(required=False)
 
 
-class ConversionFilter(filters.FilterSet):  # type: ignore[misc]  # no types
+class ConversionFilter(StrictFilterSet):
     """Conversions by state, by whose they are, by order or click, and by time of receipt."""
 
-    offer = filters.NumberFilter("offer_id")
-    goal = filters.NumberFilter("goal_id")
-    affiliate = filters.NumberFilter("affiliate_id")
-    advertiser = filters.NumberFilter("advertiser_id")
-    link = filters.NumberFilter("link_id")
+    period = "received_at"
+
+    offer = IdFilter("offer_id")
+    goal = IdFilter("goal_id")
+    affiliate = IdFilter("affiliate_id")
+    advertiser = IdFilter("advertiser_id")
+    link = IdFilter("link_id")
+    order_id = filters.CharFilter("order_ref")
     click_id = filters.CharFilter(method="of_click")
-    review = filters.BooleanFilter(method="in_review")
+    review = TrueOrFalse(method="in_review")
 
     class Meta:
         model = Conversion
-        fields = ("status", "order_ref", "is_test")
+        fields = ("status", "is_test")
 
     def of_click(self, rows: QuerySet[Conversion], name: str, text: str) -> QuerySet[Conversion]:
         """Those of one click; none for an id that is not ours."""
@@ -147,9 +152,6 @@ class ConversionFilter(filters.FilterSet):  # type: ignore[misc]  # no types
         """Those that wait for a person, or those that do not."""
         waiting = {"status": Conversion.Status.PENDING, "due_at": None}
         return rows.filter(**waiting) if wanted else rows.exclude(**waiting)
-
-
-ConversionFilter.base_filters |= period("received_at")
 
 
 class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

@@ -72,7 +72,7 @@ class Candidate:
         }
 
 
-def examine(report: Authenticated, click: StoredClick, snapshot: Snapshot) -> Candidate:
+def qualify(report: Authenticated, click: StoredClick, snapshot: Snapshot) -> Candidate:
     """The conversion that a report and its click make, or the reason why they make none (BadInput).
 
     Terms are those of the receipt, which the sender cannot choose.

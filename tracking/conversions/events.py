@@ -8,12 +8,8 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor
 
-# The step below this one. It hears of every event; all other consumers hear of money only, so
-# that this step needs no name of a later one.
-POSTBACKS: Final = "postbacks"
+from network.rows import AnyCursor
 
 # Rows go in as one JSON document: an array of texts would have every quote in `facts` escaped one
 # by one, which was the dearest statement of a verdict (7.9 of 21 s for 10,000; so it is 1.6 s).
@@ -85,7 +81,7 @@ class NewEvent:
     is_test: bool = False
 
 
-def write(cursor: CursorWrapper | Cursor[Any], events: Sequence[NewEvent]) -> None:
+def write(cursor: AnyCursor, events: Sequence[NewEvent]) -> None:
     """Store the events, their shares and their hand-offs: at most one statement for each table.
 
     Call it in the transaction that changes the conversions. IntegrityError where another event
@@ -105,7 +101,11 @@ def write(cursor: CursorWrapper | Cursor[Any], events: Sequence[NewEvent]) -> No
 def _consumers(event: NewEvent) -> list[str]:
     if event.is_test:
         return []
-    return [name for name in settings.CONSUMERS if name == POSTBACKS or event.shares]
+    return [
+        name
+        for name, consumer in settings.CONSUMERS.items()
+        if event.shares or not consumer.money_only
+    ]
 
 
 def _event_row(event: NewEvent) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from network.api.fields import RateField
 from network.ids import uuid7_time
-from network.money import format_micros
+from network.money import format_percent, money_object
 from partners.models import Role, Terms
 from tracking.clicks import ids
 from tracking.clicks.models import Click
@@ -87,8 +86,8 @@ def _terms(conversion: Conversion, role: Role) -> dict[str, Any]:
 
 def _price(fixed_micros: int, ppm: int, currency: str) -> dict[str, Any]:
     return {
-        "fixed": {"amount": format_micros(fixed_micros, currency), "currency": currency},
-        "percent": RateField().to_representation(ppm),
+        "fixed": money_object(fixed_micros, currency),
+        "percent": format_percent(ppm),
     }
 
 
@@ -105,8 +104,8 @@ def _evidence(report: Any, role: Role) -> dict[str, Any]:
         "verdict": report.final_verdict,
         "code": report.final_code,
         "method": report.method,
-        "order_ref": report.order_ref,
-        "event_ref": report.event_ref,
+        "order_id": report.order_ref,
+        "event_id": report.event_ref,
         "query": report.query,
         "body": report.body,
     }

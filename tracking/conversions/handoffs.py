@@ -6,15 +6,15 @@ A consumer claims rows, works and deletes them in one transaction; `consume` doe
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor
 
 from network import clock
+from network.rows import AnyCursor
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ def _consume_one(consumer: str, work: Work) -> bool:
     return bool(claimed)
 
 
-def claim(cursor: CursorWrapper | Cursor[Any], consumer: str, limit: int) -> list[Claimed]:
+def claim(cursor: AnyCursor, consumer: str, limit: int) -> list[Claimed]:
     """Lock up to `limit` due hand-offs of a consumer, at most one of each conversion."""
     cursor.execute(_CLAIM, [consumer, clock.now(), limit])
     return [
@@ -108,7 +108,7 @@ def claim(cursor: CursorWrapper | Cursor[Any], consumer: str, limit: int) -> lis
     ]
 
 
-def finish(cursor: CursorWrapper | Cursor[Any], claimed: Sequence[Claimed]) -> None:
+def finish(cursor: AnyCursor, claimed: Sequence[Claimed]) -> None:
     """Delete what was claimed, in the transaction that did the work."""
     for consumer in {each.consumer for each in claimed}:
         cursor.execute(
@@ -117,7 +117,7 @@ def finish(cursor: CursorWrapper | Cursor[Any], claimed: Sequence[Claimed]) -> N
         )
 
 
-def put_off(cursor: CursorWrapper | Cursor[Any], claimed: Sequence[Claimed], error: str) -> None:
+def put_off(cursor: AnyCursor, claimed: Sequence[Claimed], error: str) -> None:
     """Try these again later, each time after a longer wait; `error` says what went wrong."""
     now = clock.now()
     for consumer in {each.consumer for each in claimed}:

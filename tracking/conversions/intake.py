@@ -24,7 +24,7 @@ from tracking.conversions.answers import Answer, tell, tell_error
 from tracking.conversions.evidence import Authenticated
 from tracking.conversions.nonces import Nonce
 from tracking.conversions.refusals import ReportReplayed
-from tracking.conversions.verdicts import WAITING, Verdict
+from tracking.conversions.verdicts import WAITING, ReportVerdict
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +115,9 @@ def _with_unused_nonce(
     return [report for report in reports if report.nonce is None or report.id in spent]
 
 
-def _nonces_of(reports: Sequence[Authenticated], *, without: Mapping[UUID, Verdict]) -> list[Nonce]:
+def _nonces_of(
+    reports: Sequence[Authenticated], *, without: Mapping[UUID, ReportVerdict]
+) -> list[Nonce]:
     """The nonces of the reports that were not decided about, because they are replays."""
     return sorted(
         {
@@ -127,7 +129,7 @@ def _nonces_of(reports: Sequence[Authenticated], *, without: Mapping[UUID, Verdi
 
 
 def _store(
-    cursor: Cursor[Any], reports: Sequence[Authenticated], found: Mapping[UUID, Verdict]
+    cursor: Cursor[Any], reports: Sequence[Authenticated], found: Mapping[UUID, ReportVerdict]
 ) -> None:
     if reports:
         with cursor.copy(_COPY_REPORTS) as copy:
@@ -140,7 +142,7 @@ def _store(
                 copy.write_row(_wait_row(report))
 
 
-def _row(report: Authenticated, verdict: Verdict) -> tuple[object, ...]:
+def _row(report: Authenticated, verdict: ReportVerdict) -> tuple[object, ...]:
     evidence = report.evidence
     return (
         report.id,
@@ -172,7 +174,7 @@ def _wait_row(report: Authenticated) -> tuple[object, ...]:
 
 def _answer(
     report: Authenticated,
-    found: Mapping[UUID, Verdict],
+    found: Mapping[UUID, ReportVerdict],
     first: Mapping[Nonce, tuple[UUID, UUID | None]],
 ) -> Answer:
     if report.id in found:

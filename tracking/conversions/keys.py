@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import Cursor
 
+from network.rows import columns
 from tracking.conversions.candidates import Key
 
 _CLAIM: Final = """
@@ -44,11 +45,11 @@ def claim(cursor: Cursor[Any], wanted: Mapping[Key, UUID]) -> dict[Key, Holder]:
     if not wanted:
         return {}
     rows = sorted((*key, conversion_id) for key, conversion_id in wanted.items())
-    cursor.execute(_CLAIM, [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_CLAIM, columns(rows, width=4))
     lost = sorted(wanted.keys() - set(cursor.fetchall()))
     if not lost:
         return {}
-    cursor.execute(_HOLDERS, [list(column) for column in zip(*lost, strict=True)])
+    cursor.execute(_HOLDERS, columns(lost, width=3))
     return {
         (kind, scope, key): Holder(id, status) for kind, scope, key, id, status in cursor.fetchall()
     }

@@ -1,4 +1,4 @@
-"""The life of a conversion: which moves there are, and the only hand that makes them.
+"""The life of a conversion: the only hand that makes its moves, with all that follows from them.
 
 Whoever decides locks the conversions first, looks, and calls `move` in the same transaction.
 Locks are taken in one order everywhere: conversions, then funds.
@@ -20,25 +20,13 @@ from network import clock
 from network.celery import nudge
 from network.errors import BadInput, Conflict, IllegalMove, NotEnoughRoom
 from network.ids import uuid7
+from network.rows import columns
 from partners import funds
 from tracking.conversions import events, locked, shares, standing
 from tracking.conversions.events import NewEvent, NewShare
 from tracking.conversions.locked import Row
 from tracking.conversions.standing import Standing
-
-# The trigger `conversion_move` holds the same table. A conversion may also stay where it is: held,
-# sent to review, part reversed.
-MOVES: Final[Mapping[str, frozenset[str]]] = {
-    "over_cap": frozenset({"pending", "rejected"}),
-    "unfunded": frozenset({"pending", "rejected"}),
-    "pending": frozenset({"approved", "rejected"}),
-    "approved": frozenset({"reversed"}),
-    "rejected": frozenset({"approved"}),
-    "reversed": frozenset(),
-}
-
-# Who wants to look at once. A dead broker fails nobody: beat makes them look anyway.
-LISTENERS: Final = ("payouts.accrue", "tracking.consume_postbacks")
+from tracking.conversions.states import APPROVED, MOVES, PENDING, REJECTED, REVERSED
 
 _UPDATE: Final = """
 UPDATE conversion SET
@@ -114,12 +102,12 @@ def approve(conversion_id: UUID, *, reason: str, actor: str, note: str = "") -> 
 
     IllegalMove from any other state, NotEnoughRoom where a rejected one finds its money gone.
     """
-    _decide(conversion_id, "approved", reason=reason, actor=actor, note=note)
+    _decide(conversion_id, APPROVED, reason=reason, actor=actor, note=note)
 
 
 def reject(conversion_id: UUID, *, reason: str, actor: str, note: str = "") -> None:
     """Reject a conversion that is not approved, and free the money reserved for it."""
-    _decide(conversion_id, "rejected", reason=reason, actor=actor, note=note)
+    _decide(conversion_id, REJECTED, reason=reason, actor=actor, note=note)
 
 
 def reverse(
@@ -137,11 +125,11 @@ def reverse(
     """
     with transaction.atomic(), connection.cursor() as cursor:
         row = locked.one(cursor, conversion_id)
-        _check(row, "reversed")
+        _check(row, REVERSED)
         left_micros = None
         if refund_micros is not None:
             left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund_micros)
-        to = None if left_micros else "reversed"
+        to = None if left_micros else REVERSED
         facts = {} if refund_micros is None else {"refund_micros": refund_micros}
         turn = Move(
             row=row,
@@ -165,12 +153,12 @@ def move(cursor: CursorWrapper, moves: Sequence[Move], *, now: datetime) -> None
     for each in moves:
         if each.to is not None:
             _check(each.row, each.to)
-    paid = standing.read(cursor, [each.row.id for each in moves if each.row.status == "approved"])
+    paid = standing.read(cursor, [each.row.id for each in moves if each.row.status == APPROVED])
     outcomes = [_outcome(each, paid.get(each.row.id, [])) for each in moves]
     _settle(cursor, outcomes)
     _store(cursor, outcomes)
     events.write(cursor, [_event(outcome, now) for outcome in outcomes])
-    nudge(*LISTENERS)
+    nudge(*(consumer.task for consumer in settings.CONSUMERS.values()))
 
 
 def _decide(conversion_id: UUID, to: str, *, reason: str, actor: str, note: str) -> None:
@@ -200,9 +188,9 @@ def _left_micros(standings: Sequence[Standing], refund_micros: int) -> int:
 def _outcome(turn: Move, paid: Sequence[Standing]) -> _Outcome:
     row = turn.row
     moved = _shares(turn, paid)
-    delta = moved if row.status == "approved" else ()
+    delta = moved if row.status == APPROVED else ()
     reserved_micros = 0
-    if turn.status == "pending" and not row.is_test:
+    if turn.status == PENDING and not row.is_test:
         reserved_micros = row.revenue_micros
     return _Outcome(
         move=turn,
@@ -217,19 +205,19 @@ def _shares(turn: Move, paid: Sequence[Standing]) -> tuple[NewShare, ...]:
     row = turn.row
     if row.is_test:
         return ()
-    if turn.to == "approved":
+    if turn.to == APPROVED:
         zone = ZoneInfo(settings.NETWORK_TIME_ZONE)
         return (shares.approval(row, zone),)
-    if turn.to == "reversed" or turn.left_micros is not None:
+    if turn.to == REVERSED or turn.left_micros is not None:
         return tuple(shares.reversal(each, sale_micros=turn.left_micros) for each in paid)
     return ()
 
 
 def _taken(status: str, reserved_micros: int, revenue_micros: int, is_test: bool) -> int:
     """What a conversion in this state holds of the advertiser's funds."""
-    if is_test or status not in ("pending", "approved"):
+    if is_test or status not in (PENDING, APPROVED):
         return 0
-    return reserved_micros if status == "pending" else revenue_micros
+    return reserved_micros if status == PENDING else revenue_micros
 
 
 def _settle(cursor: CursorWrapper, outcomes: Sequence[_Outcome]) -> None:
@@ -263,7 +251,7 @@ def _store(cursor: CursorWrapper, outcomes: Sequence[_Outcome]) -> None:
         )
         for outcome in outcomes
     ]
-    cursor.execute(_UPDATE, [list(column) for column in zip(*rows, strict=True)])
+    cursor.execute(_UPDATE, columns(rows, width=9))
     if cursor.rowcount != len(rows):
         raise IllegalMove("somebody else was first")
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from partners.models import Advertiser, Affiliate, Goal, Link, Offer
+from tracking.conversions import states
 
 
 def _key(to: type[models.Model]) -> "models.ForeignKey[Any, Any]":
@@ -140,12 +141,12 @@ class Conversion(models.Model):
     """
 
     class Status(models.TextChoices):
-        PENDING = "pending"
-        OVER_CAP = "over_cap"
-        UNFUNDED = "unfunded"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        REVERSED = "reversed"
+        PENDING = states.PENDING
+        OVER_CAP = states.OVER_CAP
+        UNFUNDED = states.UNFUNDED
+        APPROVED = states.APPROVED
+        REJECTED = states.REJECTED
+        REVERSED = states.REVERSED
 
     id = models.UUIDField(primary_key=True)
     received_at = models.DateTimeField()

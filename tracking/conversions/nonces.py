@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from psycopg import Cursor
 
+from network.rows import columns
 from tracking.conversions.evidence import Authenticated
 
 Nonce = tuple[int, str]  # advertiser and nonce
@@ -39,7 +40,7 @@ def spend(cursor: Cursor[Any], reports: Sequence[Authenticated], now: datetime) 
     rows = sorted((report.advertiser_id, report.nonce, report.id) for report in reports)
     if not rows:
         return set()
-    cursor.execute(_SPEND, [now, *_columns(rows)])
+    cursor.execute(_SPEND, [now, *columns(rows, width=3)])
     return {id for (id,) in cursor.fetchall()}
 
 
@@ -52,7 +53,7 @@ def first_reports(
     """
     if not nonces:
         return {}
-    cursor.execute(_FIRST, _columns(nonces))
+    cursor.execute(_FIRST, columns(nonces, width=2))
     return {
         (advertiser_id, nonce): (report_id, conversion_id)
         for advertiser_id, nonce, report_id, conversion_id in cursor.fetchall()
@@ -65,7 +66,3 @@ def prune(cursor: Cursor[Any], now: datetime) -> int:
     oldest = now - timedelta(seconds=2 * settings.SIGNATURE_SKEW_S + 60)
     cursor.execute("DELETE FROM report_nonce WHERE used_at < %s", [oldest])
     return cursor.rowcount
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -6,18 +6,12 @@ from typing import Final
 _BY_CATEGORY: Final = {
     "accepted": ("received", "valid", "operator_approve", "advertiser_approve"),
     "waiting": ("room_given", "settling", "order_elsewhere", "advertiser_inactive"),
-    "no_room": (
-        "unfunded",
-        "over_cap_affiliate",
-        "over_cap_budget",
-        "over_cap_goal",
-        "over_cap_offer",
-    ),
-    "timing": ("click_expired", "ctit_max", "ctit_min"),
+    "no_room": ("unfunded",),
+    "timing": ("click_expired", "ctit_min"),
     "access": ("affiliate_inactive", "not_approved", "offer_inactive"),
     "duplicate": ("duplicate",),
     "order": ("cancelled_order", "invalid_data", "non_payment", "returned"),
-    "attribution": ("coupon_expired", "coupon_unknown", "existing_customer", "other_channel"),
+    "attribution": ("existing_customer", "other_channel"),
     # The exact finding stays inside, so that nobody learns how to get around it.
     "quality": (
         "device_mismatch",

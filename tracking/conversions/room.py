@@ -12,6 +12,7 @@ from partners import funds
 from tracking.conversions import lifecycle, locked
 from tracking.conversions.lifecycle import Move
 from tracking.conversions.locked import Row
+from tracking.conversions.states import PENDING
 
 ACTOR: Final = "job:room"
 
@@ -69,6 +70,4 @@ def _fitting(rows: Iterable[Row], room_micros: int) -> list[Row]:
 def _move(row: Row, now: datetime) -> Move:
     """Back to where it would have begun; evidence has its time to settle as ever."""
     settles_at = row.received_at + timedelta(seconds=settings.SETTLE_SECONDS)
-    return Move(
-        row=row, to="pending", reason="room_given", actor=ACTOR, due_at=max(now, settles_at)
-    )
+    return Move(row=row, to=PENDING, reason="room_given", actor=ACTOR, due_at=max(now, settles_at))

@@ -1,4 +1,7 @@
-"""What a move of a conversion is worth to its affiliate, and when that is released: pure."""
+"""What a move of a conversion is worth to its affiliate, and when that is released.
+
+Arithmetic on what the caller has read; the shares get their ids here.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -21,19 +21,18 @@ from partners.snapshot import Snapshot
 from tracking.clicks import stored
 from tracking.clicks.stored import StoredClick
 from tracking.conversions import events, keys
-from tracking.conversions.candidates import Candidate, Key, examine
+from tracking.conversions.candidates import Candidate, Key, qualify
 from tracking.conversions.events import NewEvent
 from tracking.conversions.evidence import Authenticated
 from tracking.conversions.keys import Holder
 from tracking.conversions.refusals import ConfigurationSays
+from tracking.conversions.states import PENDING, UNFUNDED
 
 ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"
 WAITING: Final = "waiting"
 REFUSED: Final = "refused"
 RECEIVED: Final = "received"
-PENDING: Final = "pending"
-UNFUNDED: Final = "unfunded"
 
 _COPY: Final = """
 COPY conversion (
@@ -46,7 +45,7 @@ COPY conversion (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ReportVerdict:
     """What was decided about a report; `status` is that of its conversion, if it has one."""
 
     verdict: str
@@ -70,49 +69,49 @@ class _New:
     candidate: Candidate
 
 
-def refusal(fault: PeractionError) -> Verdict:
+def refusal(fault: PeractionError) -> ReportVerdict:
     """The verdict on a report with a fault."""
-    return Verdict(verdict=REFUSED, code=fault.code, fault=fault)
+    return ReportVerdict(verdict=REFUSED, code=fault.code, fault=fault)
 
 
 def decide(
     cursor: Cursor[Any], reports: Sequence[Authenticated], snapshot: Snapshot, now: datetime
-) -> dict[UUID, Verdict]:
+) -> dict[UUID, ReportVerdict]:
     """Decide about reports in the order of their receipt and store the conversions they make.
 
     The verdicts are by report id. A report whose click is not stored waits.
     """
     named = (report.evidence.click_id for report in reports if report.evidence.fault is None)
     clicks = stored.find(cursor, [id for id in named if id is not None])
-    verdicts: dict[UUID, Verdict] = {}
+    verdicts: dict[UUID, ReportVerdict] = {}
     candidates = []
     for report in sorted(reports, key=lambda report: (report.received_at, report.id)):
-        found = _examined(report, clicks, snapshot)
-        if isinstance(found, Verdict):
+        found = _qualified(report, clicks, snapshot)
+        if isinstance(found, ReportVerdict):
             verdicts[report.id] = found
         else:
             candidates.append(found)
     return verdicts | _convert(cursor, candidates, now)
 
 
-def _examined(
+def _qualified(
     report: Authenticated, clicks: Mapping[UUID, StoredClick], snapshot: Snapshot
-) -> Candidate | Verdict:
+) -> Candidate | ReportVerdict:
     evidence = report.evidence
     if evidence.fault is not None or evidence.click_id is None:
         return refusal(evidence.fault or BadInput())
     click = clicks.get(evidence.click_id)
     if click is None:
-        return Verdict(verdict=WAITING, code=WAITING)
+        return ReportVerdict(verdict=WAITING, code=WAITING)
     try:
-        return examine(report, click, snapshot)
+        return qualify(report, click, snapshot)
     except BadInput as fault:
         return refusal(fault)
 
 
 def _convert(
     cursor: Cursor[Any], candidates: Sequence[Candidate], now: datetime
-) -> dict[UUID, Verdict]:
+) -> dict[UUID, ReportVerdict]:
     """Make the candidates conversions; of those with one key the first, the others duplicates."""
     wanted: dict[Key, UUID] = {}
     for candidate in candidates:
@@ -136,8 +135,8 @@ def _convert(
     }
 
 
-def _verdict(word: str, holder: Holder) -> Verdict:
-    return Verdict(verdict=word, code=word, conversion_id=holder.id, status=holder.status)
+def _verdict(word: str, holder: Holder) -> ReportVerdict:
+    return ReportVerdict(verdict=word, code=word, conversion_id=holder.id, status=holder.status)
 
 
 def _funded(cursor: Cursor[Any], candidates: Mapping[UUID, Candidate]) -> list[_New]:

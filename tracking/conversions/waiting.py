@@ -11,7 +11,7 @@ from partners.snapshot import Snapshot
 from tracking.conversions import verdicts
 from tracking.conversions.evidence import Authenticated, Evidence
 from tracking.conversions.refusals import UnknownClick
-from tracking.conversions.verdicts import WAITING, Verdict, refusal
+from tracking.conversions.verdicts import WAITING, ReportVerdict, refusal
 
 # A scalar subquery, because the planner would turn EXISTS into a join with every partition.
 _CLAIM: Final = """
@@ -74,7 +74,7 @@ def _report(row: Sequence[Any]) -> Authenticated:
 def _end(
     cursor: Cursor[Any],
     reports: Sequence[Authenticated],
-    found: Mapping[UUID, Verdict],
+    found: Mapping[UUID, ReportVerdict],
     now: datetime,
 ) -> None:
     """Write down how the wait ended; a click that never came is unknown."""

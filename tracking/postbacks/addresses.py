@@ -9,6 +9,7 @@ from network import clock
 from network.crypto import open_, seal
 from network.webhooks import new_webhook_secret
 from partners.actors import Actor
+from partners.destinations import check_url
 from partners.models import Affiliate, Offer
 from tracking.postbacks.models import Delivery, Postback
 
@@ -28,7 +29,11 @@ def visible_deliveries(actor: Actor) -> QuerySet[Delivery]:
 def add(
     *, affiliate: Affiliate, url: str, statuses: Sequence[str], offer: Offer | None = None
 ) -> tuple[Postback, str]:
-    """A new address, for one offer or for all, and its secret, which is shown this once."""
+    """A new address, for one offer or for all, and its secret, which is shown this once.
+
+    UrlInvalid where nothing could be sent.
+    """
+    check_url(url, pointer="/url")
     secret = new_webhook_secret()
     with transaction.atomic():
         postback = Postback.objects.create(
@@ -46,9 +51,10 @@ def add(
 
 
 def change(postback: Postback, **changes: object) -> None:
-    """Set url, statuses or active. What waits for a paused address is sent when it is back."""
+    """Set url, statuses or active; UrlInvalid. A paused address gets what waits when it is back."""
     for name, value in changes.items():
         setattr(postback, name, value)
+    check_url(postback.url, pointer="/url")
     postback.save(update_fields=list(changes))
 
 

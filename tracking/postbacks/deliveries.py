@@ -11,13 +11,14 @@ from django.db.backends.utils import CursorWrapper
 
 from network import clock
 from network.ids import uuid7
-from network.money import format_micros
+from network.money import money_object
 from tracking.clicks import ids
 from tracking.conversions import handoffs
-from tracking.conversions.events import POSTBACKS
 from tracking.conversions.handoffs import Claimed
 from tracking.conversions.reasons import category
 
+# Its name in settings.CONSUMERS.
+CONSUMER: Final = "postbacks"
 BATCH: Final = 500
 
 # An address for the offer goes before one for all offers, whatever statuses it asks for. An event
@@ -82,7 +83,7 @@ class News:
 
 def consume(limit: int = BATCH) -> int:
     """Turn up to `limit` waiting events into deliveries; returns how many events were taken."""
-    return handoffs.consume(POSTBACKS, _deliver, limit=limit)
+    return handoffs.consume(CONSUMER, _deliver, limit=limit)
 
 
 def body(news: News) -> dict[str, Any]:
@@ -95,10 +96,7 @@ def body(news: News) -> dict[str, Any]:
             "seq": news.seq,
             "status": news.status,
             "reason": category(news.reason),
-            "commission": {
-                "amount": format_micros(news.commission_micros, news.currency),
-                "currency": news.currency,
-            },
+            "commission": money_object(news.commission_micros, news.currency),
             "offer": {"id": news.offer_id, "name": news.offer_name},
             "goal": news.goal,
             "click_id": ids.mint(news.click_id),

@@ -1,9 +1,8 @@
 """`reports`: numbers by offer, affiliate, goal and day, as JSON or CSV."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -15,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network import clock
-from network.errors import BadInput, FieldError, InvalidParameter
+from network.api.parameters import day_parameter, id_parameter, parameter
+from network.errors import BadInput, InvalidParameter
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.models import Role
@@ -25,11 +25,6 @@ from tracking.reports.queries import DIMENSIONS, Question
 DAYS: Final = 30
 DAYS_MAX: Final = 1_100
 LINES_MAX: Final = 50_000
-FIRST_YEAR: Final = 1970
-LAST_YEAR: Final = 9000
-_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
-
-Value = TypeVar("Value")
 
 
 class ReportTooLarge(BadInput):
@@ -59,7 +54,7 @@ class Reports(Resource):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("group", description="Of offer, affiliate, goal, day; by commas."),
+            OpenApiParameter("group", description=f"Of {', '.join(DIMENSIONS)}; by commas."),
             OpenApiParameter("from", OpenApiTypes.DATE, description="The first day."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="The last day, included."),
             OpenApiParameter("tz", description="Whose days: an IANA time zone."),
@@ -99,14 +94,14 @@ class Reports(Resource):
 
 def question(said: dict[str, str], actor: Actor) -> Question:
     """What the parameters ask, of the actor's own rows; InvalidParameter names the faulty one."""
-    zone = _read(said, "tz", _zone) or ZoneInfo(settings.NETWORK_TIME_ZONE)
-    last = _read(said, "to", _day) or clock.now().astimezone(zone).date()
-    first = _read(said, "from", _day) or last - timedelta(days=DAYS - 1)
+    zone = parameter(said, "tz", _zone) or ZoneInfo(settings.NETWORK_TIME_ZONE)
+    last = day_parameter(said, "to") or clock.now().astimezone(zone).date()
+    first = day_parameter(said, "from") or last - timedelta(days=DAYS - 1)
     if not timedelta(0) <= last - first < timedelta(days=DAYS_MAX):
-        raise _invalid("from", f"A report covers 1 to {DAYS_MAX} days.")
-    asked = [(name, _read(said, name, _id)) for name in ("offer", "affiliate", "advertiser")]
+        raise InvalidParameter(f"A report covers 1 to {DAYS_MAX} days.", pointer="?from")
+    asked = [(name, id_parameter(said, name)) for name in ("offer", "affiliate", "advertiser")]
     return Question(
-        group=_read(said, "group", _group) or (),
+        group=parameter(said, "group", _group) or (),
         first=first,
         last=last,
         zone=zone,
@@ -125,38 +120,15 @@ def _own(actor: Actor) -> Sequence[tuple[str, int | None]]:
             return []
 
 
-def _read(said: Mapping[str, str], name: str, parse: Callable[[str], Value]) -> Value | None:
-    if name not in said:
-        return None
-    try:
-        return parse(said[name])
-    except (ValueError, KeyError, OSError):
-        raise _invalid(name, f"{said[name]!r} cannot be read.") from None
-
-
 def _group(text: str) -> tuple[str, ...]:
     names = tuple(text.split(",")) if text else ()
     if set(names) - set(DIMENSIONS) or len(set(names)) < len(names):
-        raise ValueError(text)
+        raise ValueError(f"Groups are {', '.join(DIMENSIONS)}, each at most once.")
     return names
 
 
-def _day(text: str) -> date:
-    day = date.fromisoformat(text)
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise ValueError(text)
-    return day
-
-
 def _zone(text: str) -> ZoneInfo:
-    return ZoneInfo(text)
-
-
-def _id(text: str) -> int:
-    if not _DIGITS.fullmatch(text):
-        raise ValueError(text)
-    return int(text)
-
-
-def _invalid(name: str, detail: str) -> InvalidParameter:
-    return InvalidParameter(errors=[FieldError(f"?{name}", InvalidParameter.code, detail)])
+    try:
+        return ZoneInfo(text)
+    except (KeyError, OSError, ValueError):
+        raise ValueError("A zone is a name of the IANA database, such as Europe/Berlin.") from None

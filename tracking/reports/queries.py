@@ -8,14 +8,20 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-STATUSES: Final = ("pending", "over_cap", "unfunded", "approved", "rejected", "reversed")
+from tracking.conversions.models import Conversion
+
+STATUSES: Final = tuple(Conversion.Status.values)
 
 
 class Dimension(NamedTuple):
-    """What a report groups by: its column for clicks, for conversions, and its name if any."""
+    """What a report groups by: its column for clicks and for conversions, its name if it has one.
+
+    `label` is what the name is called in the answer.
+    """
 
     of_click: str
     of_conversion: str
+    label: str = ""
     name: str = "NULL"
     join: str = ""
 
@@ -26,18 +32,21 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "offer": Dimension(
         "click.offer_id",
         "conversion.offer_id",
+        "offer_name",
         "offer.name",
         "LEFT JOIN offer ON offer.id = facts.offer",
     ),
     "affiliate": Dimension(
         "click.affiliate_id",
         "conversion.affiliate_id",
+        "affiliate_name",
         "affiliate.name",
         "LEFT JOIN affiliate ON affiliate.id = facts.affiliate",
     ),
     "goal": Dimension(
         "NULL::bigint",
         "conversion.goal_id",
+        "goal_code",
         "goal.code",
         "LEFT JOIN goal ON goal.id = facts.goal",
     ),

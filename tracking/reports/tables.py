@@ -5,15 +5,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from network.money import format_micros
+from network.money import money_object
 from partners.models import Role
-from tracking.reports.queries import STATUSES, Line
+from tracking.reports.queries import DIMENSIONS, STATUSES, Line
 
-_NAMED: Final[Mapping[str, str]] = {
-    "offer": "offer_name",
-    "affiliate": "affiliate_name",
-    "goal": "goal_code",
-}
 _COUNTS: Final = ("clicks", "valid_clicks")
 _REVENUE: Final = ("revenue", "pending_revenue")
 _COMMISSION: Final = ("commission", "pending_commission")
@@ -39,25 +34,21 @@ def as_record(line: Line, money: Sequence[str]) -> dict[str, Any]:
         "currency": line.currency,
         **{name: getattr(line, name) for name in _COUNTS},
         "conversions": dict(line.conversions),
-        **{
-            name: text and {"amount": text, "currency": line.currency}
-            for name, text in _amounts(line, money).items()
-        },
+        **_money(line, money),
     }
 
 
 def as_csv(lines: Sequence[Line], group: Sequence[str], money: Sequence[str]) -> str:
     """The lines below a heading, money in `currency`; no text in it is a formula."""
     file = io.StringIO()
-    keys = [name for key in group for name in (key, _NAMED.get(key)) if name]
+    keys = [name for key in group for name in (key, DIMENSIONS[key].label) if name]
     table = csv.DictWriter(file, [*keys, "currency", *_COUNTS, *STATUSES, *money])
     table.writeheader()
     for line in lines:
         counts = {name: getattr(line, name) for name in _COUNTS}
         row = _keys(line) | {"currency": line.currency} | counts | dict(line.conversions)
-        table.writerow(
-            {name: _harmless(cell) for name, cell in row.items()} | _amounts(line, money)
-        )
+        amounts = {name: sum_ and sum_["amount"] for name, sum_ in _money(line, money).items()}
+        table.writerow({name: _harmless(cell) for name, cell in row.items()} | amounts)
     return file.getvalue()
 
 
@@ -66,16 +57,15 @@ def _keys(line: Line) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for name, key in line.group.items():
         keys[name] = key
-        if name in _NAMED:
-            keys[_NAMED[name]] = line.names[name]
+        if label := DIMENSIONS[name].label:
+            keys[label] = line.names[name]
     return keys
 
 
-def _amounts(line: Line, money: Sequence[str]) -> dict[str, str | None]:
-    return {
-        name: line.currency and format_micros(getattr(line, f"{name}_micros"), line.currency)
-        for name in money
-    }
+def _money(line: Line, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    if line.currency is None:
+        return dict.fromkeys(names)
+    return {name: money_object(getattr(line, f"{name}_micros"), line.currency) for name in names}
 
 
 def _harmless(cell: Any) -> Any:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from network import clock
-from tracking.conversions import lifecycle, locked
+from tracking.conversions import lifecycle, locked, states
 from tracking.conversions.lifecycle import Move
 from tracking.conversions.locked import Row
 from tracking.validation import rules
@@ -134,9 +134,9 @@ def _state(word: Verdict) -> str | None:
     """Where a verdict leads; None leaves it pending: until a time, or until a person looked."""
     match word:
         case rules.Approve():
-            return "approved"
+            return states.APPROVED
         case rules.Reject():
-            return "rejected"
+            return states.REJECTED
         case _:
             return None
 

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from tracking.conversions.states import APPROVED
+
 ACTIVE: Final = "active"
 
 
@@ -126,7 +128,7 @@ def order_elsewhere(facts: Facts) -> Finding:
     ahead = [
         twin
         for twin in facts.order_twins
-        if twin.status == "approved" or (twin.received_at, twin.conversion_id) < own
+        if twin.status == APPROVED or (twin.received_at, twin.conversion_id) < own
     ]
     saw = {"order_ref": facts.order_ref, "claimed_by": [twin.conversion_id for twin in ahead]}
     return Finding("order_elsewhere", Review("order_elsewhere") if ahead else None, saw)

@@ -21,7 +21,7 @@ export function advertiser() {
     section("Your funds", funds),
     section("The last 30 days", () => trend([{ key: "revenue", name: "Spend" }], NOTHING)),
     section("Latest conversions", () => conversions([
-      { head: "Order", cell: (row) => row.order_ref ?? row.event_ref ?? "–" },
+      { head: "Order", cell: (row) => row.order_id ?? row.event_id ?? "–" },
       { head: "Sale", kind: "number", cell: (row) => (row.sale ? money(row.sale) : "–") },
       worth("You pay", "revenue"),
     ], NO_CONVERSIONS)),
