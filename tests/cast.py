@@ -10,7 +10,8 @@ from functools import cached_property
 import pytest
 from rest_framework.test import APIClient
 
-from partners.auth import Actor, actor_of_person
+from partners.actors import Actor
+from partners.auth import actor_of_person
 from partners.models import Advertiser, Affiliate, Membership, Organisation, Role, User
 from tests import factories
 

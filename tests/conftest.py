@@ -4,8 +4,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -13,6 +11,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests import environment
+from tests.clock import Clock
 from tests.databases import Databases, with_database
 
 
@@ -83,31 +82,6 @@ def fresh_db(databases: Databases, django_db_blocker: DjangoDbBlocker) -> Iterat
 @pytest.fixture
 def transactional_db(fresh_db: FreshDatabase) -> None:
     """pytest-django's own would reset by TRUNCATE, which append-only tables refuse."""
-
-
-class Clock:
-    """The business time of this process and of all that share its CLOCK_FILE."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset = Decimal(0)
-
-    def set(self, instant: datetime) -> None:
-        """Make it `instant` now; time goes on from there."""
-        self._move_to(Decimal((instant - datetime.now(UTC)) // timedelta(microseconds=1)) / 10**6)
-
-    def forward(self, **distance: float) -> None:
-        """Move on by `days=1`, `seconds=90` or what else timedelta takes."""
-        self._move_to(
-            self._offset + Decimal(timedelta(**distance) // timedelta(microseconds=1)) / 10**6
-        )
-
-    def _move_to(self, offset: Decimal) -> None:
-        self._offset = offset
-        # Renamed into place: a reader sees the old time or the new one, never half a number.
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(f"{offset:f}")
-        fresh.replace(self._path)
 
 
 @pytest.fixture

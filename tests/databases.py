@@ -60,7 +60,7 @@ class Databases:
     def _disconnect(self) -> None:
         for alias in ALIASES:
             connections[alias].close()
-        connections["default"].close_pool()  # type: ignore[attr-defined]
+        connections["default"].close_pool()  # type: ignore[attr-defined]  # PostgreSQL's alone
 
     def _run(self, statement: str, *names: str) -> None:
         self._admin.execute(sql.SQL(statement).format(*(sql.Identifier(name) for name in names)))

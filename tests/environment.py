@@ -12,6 +12,8 @@ from hypothesis import settings as hypothesis_settings
 
 from network.embedded import postgres
 
+# `make test-long` asks for the full numbers.
+LONG = os.environ.get("TEST_LONG") == "True"
 STATE = Path(tempfile.mkdtemp(prefix="peraction-tests-"))
 
 server: postgres.EmbeddedPostgres | None = None

@@ -4,14 +4,17 @@ import random
 import re
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+
+import httpx
 
 from tests import cdnow
 from tests.cdnow import Purchase
-from tests.running import Running
+from tests.running import Api, Running
 from tests.shop import Browser, Shop
 
 THREADS = 8
@@ -31,7 +34,8 @@ class Replay:
     clicks: dict[int, str] = field(default_factory=dict)
     reports: Counter[str] = field(default_factory=Counter)
     conversions: dict[int, str] = field(default_factory=dict)
-    in_flight: int = 0
+    # Requests that nobody has answered yet, by what they are.
+    in_flight: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _local: threading.local = field(default_factory=threading.local)
     _shops: list[Shop] = field(default_factory=list)
@@ -58,13 +62,13 @@ class Replay:
 
     def _click(self, row: Purchase) -> None:
         path = f"/c/{self.links[row.affiliate]}?sub1=customer-{row.customer}"
-        with self._flying():
+        with self.flying("click"):
             status, headers, _ = self._browser.get_until_answered(path)
         assert status == 302, status
         self.clicks[row.customer] = _CLICK_ID.search(headers["location"])[1]
 
     def _report(self, row: Purchase) -> None:
-        with self._flying():
+        with self.flying("report"):
             status, answer = self._shop.report_until_answered(
                 click_id=self.clicks[row.customer],
                 goal="sale",
@@ -95,20 +99,41 @@ class Replay:
     def _browser(self) -> Browser:
         return self._shop.browser
 
-    def _flying(self) -> "_Flying":
-        return _Flying(self)
+    @contextmanager
+    def flying(self, what: str) -> Iterator[None]:
+        """Count a request as in flight while this lasts."""
+        with self._lock:
+            self.in_flight[what] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.in_flight[what] -= 1
 
 
-class _Flying:
-    """Counts a request as in flight while it lasts."""
+class PayingIn(threading.Thread):
+    """Pays in a cent at a time while a replay runs, each until it is answered."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, finance: Api, advertiser_id: int) -> None:
+        super().__init__(daemon=True)
         self._replay = replay
+        self._finance = finance
+        self._advertiser_id = advertiser_id
+        self._enough = threading.Event()
+        self.answers: dict[str, httpx.Response] = {}
 
-    def __enter__(self) -> None:
-        with self._replay._lock:
-            self._replay.in_flight += 1
+    def run(self) -> None:
+        """Pay in until told to stop."""
+        while not self._enough.wait(0.1):
+            bank_ref = f"cent-{len(self.answers)}"
+            with self._replay.flying("deposit"):
+                self.answers[bank_ref] = self._finance.ask("POST", "deposits", json={
+                    "advertiser": self._advertiser_id,
+                    "amount": {"amount": "0.01", "currency": "EUR"},
+                    "bank_ref": bank_ref, "booked_on": "1997-01-01",
+                })  # fmt: skip
 
-    def __exit__(self, *_: Any) -> None:
-        with self._replay._lock:
-            self._replay.in_flight -= 1
+    def stop(self) -> None:
+        """Wait for the last answer."""
+        self._enough.set()
+        self.join()

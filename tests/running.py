@@ -11,18 +11,23 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from network.embedded.process import spawn
+from tests.clock import Clock
 
 ROOT = Path(__file__).parents[1]
 
 
 class NotYet(AssertionError):
     """What was waited for did not come."""
+
+
+class PortTaken(AssertionError):
+    """Somebody took a port between our look at it and its use."""
 
 
 def eventually(what: Callable[[], Any], *, within_s: float = 60, says: str = "") -> Any:
@@ -45,33 +50,6 @@ def free_ports(count: int) -> list[int]:
 
 
 @dataclass
-class Clock:
-    """The business time of all processes of one network."""
-
-    path: Path
-    offset_s: Decimal = Decimal(0)
-
-    def set(self, instant: datetime) -> None:
-        """Make it `instant` now; from there on time goes its way."""
-        self.offset_s = Decimal((instant - datetime.now(UTC)) // timedelta(microseconds=1)) / 10**6
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(f"{self.offset_s:f}")
-        fresh.replace(self.path)
-
-    def time(self) -> float:
-        """Seconds since 1970 in business time."""
-        return time.time() + float(self.offset_s)
-
-    def now(self) -> datetime:
-        """Business time."""
-        return datetime.fromtimestamp(self.time(), UTC)
-
-    def forward(self, **distance: float) -> None:
-        """Move on by `days=1` or what else timedelta takes."""
-        self.set(self.now() + timedelta(**distance))
-
-
-@dataclass
 class Running:
     """`make run` without the demo network; `start` returns when everything answers."""
 
@@ -90,7 +68,15 @@ class Running:
         self.web_port, self.tracker_port = free_ports(2)
 
     def start(self) -> "Running":
-        """Start everything and wait for the summary."""
+        """Start everything and wait for the summary; once more where somebody took a port."""
+        try:
+            return self._start()
+        except PortTaken:
+            self.web_port, self.tracker_port = free_ports(2)
+            return self._start()
+
+    def _start(self) -> "Running":
+        self.log.unlink(missing_ok=True)
         environ = {
             name: value
             for name, value in os.environ.items()
@@ -102,23 +88,25 @@ class Running:
             "TRACKER_WORKERS": str(self.tracker_workers), "OUTGOING_ALLOW": "127.0.0.0/8",
             "API_RATE_PER_MINUTE": "1000000",
         } | self.settings  # fmt: skip
-        command = [sys.executable, "-m", "network.stack", "--state", str(self.state)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command if self.seed else [*command, "--no-seed"],
-                cwd=ROOT, env=environ, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        self.process = spawn(
+            self._stack if self.seed else [*self._stack, "--no-seed"],
+            log=self.log, env=environ, cwd=ROOT,
+        )  # fmt: skip
         eventually(self._came_up, within_s=180, says="the network did not come up")
         return self
 
     def stop(self) -> None:
-        """End it as Ctrl-C does."""
+        """End it as Ctrl-C does, and delete its data, wherever they are."""
         for client in self._clients:
             client.close()
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(timeout=60)
+            subprocess.run([*self._stack, "--discard"], cwd=ROOT, check=True)
+
+    @property
+    def _stack(self) -> list[str]:
+        return [sys.executable, "-m", "network.stack", "--state", str(self.state)]
 
     @property
     def log(self) -> Path:
@@ -129,6 +117,13 @@ class Running:
         """The leaders' process ids by name, of those that run."""
         pids: dict[str, int] = json.loads((self.state / "run" / "pids.json").read_text())
         return pids
+
+    def tracker_worker(self) -> int | None:
+        """The process that answers, below the tracker's leader; None while there is none."""
+        for tasks in Path(f"/proc/{self.pids().get('tracker')}/task").glob("*/children"):
+            for pid in tasks.read_text().split():
+                return int(pid)
+        return None
 
     def manage(self, *words: str, stdin: str = "") -> str:
         """A management command in the network's environment; what it printed."""
@@ -177,8 +172,11 @@ class Running:
 
     def _came_up(self) -> bool:
         assert self.process is not None
+        ended = self.process.poll() is not None
         said = self.log.read_text()
-        assert self.process.poll() is None, said
+        if ended and "is not free" in said:
+            raise PortTaken(said)
+        assert not ended, said
         return "Ctrl-C stops everything" in said
 
 
@@ -229,16 +227,23 @@ class Api:
                 return rows
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """One request, with one idempotency key, until somebody answers other than 503."""
+        """One request, with one idempotency key, until there is an answer that is one."""
         headers = {"Idempotency-Key": secrets.token_hex(16)} if method != "GET" else {}
         deadline = time.monotonic() + 60
         while True:
             try:
                 response = self._http.request(method, path, headers=headers, **request)
-                if response.status_code != 503:
+                if not _comes_to_nothing(response):
                     return response
             except httpx.TransportError:
                 pass
             if time.monotonic() > deadline:
                 raise NotYet(f"no answer to {method} {path} in 60 s")
             time.sleep(0.1)
+
+
+def _comes_to_nothing(response: httpx.Response) -> bool:
+    """Away for now, or still at work on the same request, whose sender is dead already."""
+    if response.status_code == 409:
+        return bool(response.json()["code"] == "idempotency_in_flight")
+    return response.status_code == 503

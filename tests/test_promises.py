@@ -93,11 +93,11 @@ def test_a_report_before_its_click_is_approved_once_the_click_is_there(
     answers = [shop.report(**sale) for _ in range(2)]
     shop.browser.close()
     assert [(status, answer["code"]) for status, answer in answers] == [(202, "waiting")] * 2
-    assert fred.every("conversions", order_ref="early") == []
+    assert fred.every("conversions", order_id="early") == []
     store_click(running, cast, id)
-    (conversion,) = eventually(lambda: fred.every("conversions", order_ref="early"))
+    (conversion,) = eventually(lambda: fred.every("conversions", order_id="early"))
     eventually(lambda: fred.get(f"conversions/{conversion['id']}")["status"] == "approved")
-    assert len(fred.every("conversions", order_ref="early")) == 1
+    assert len(fred.every("conversions", order_id="early")) == 1
 
 
 def test_funds_are_spent_to_the_last_that_fits_and_a_deposit_goes_to_the_oldest(

@@ -7,7 +7,6 @@ import threading
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,11 +15,18 @@ import psycopg
 import pytest
 
 from tests import cdnow, scenery
-from tests.replay import Replay
+from tests.amounts import micros
+from tests.replay import PayingIn, Replay
 from tests.running import Api, Running, eventually
+from tests.shop import Browser
 
 KILLS = 20
-VICTIMS = ("tracker", "worker", "web", "beat", "postgres", "valkey")
+VICTIMS = ("tracker", "worker", "web", "beat", "postgres", "tracker's worker", "valkey")
+# Whoever dies often is started again later and later.
+KILLS_MAX = 4 * len(VICTIMS)
+# A click in flight there may be stored and never answered.
+OF_CLICKS = ("tracker", "tracker's worker", "postgres")
+CENT_MICROS = 10_000
 
 
 @pytest.fixture
@@ -42,8 +48,18 @@ def begin(running: Running) -> tuple[Replay, dict[str, Any], Api, Api]:
         "bank_ref": "opening", "booked_on": "1997-01-01",
     })  # fmt: skip
     links = {int(number): code for number, code in cast["links"].items()}
+    # The first click comes when the tracker has heard of the money.
+    eventually(lambda: opens(running, links[0]), says="the first link never opened")
     replay = Replay(running, cast["advertiser"], cast["key_id"], cast["secret"], links)
     return replay, cast, fred, gina
+
+
+def opens(running: Running, code: str) -> bool:
+    """Whether a link leads to its offer; such a click has no sub."""
+    browser = Browser(running.tracker_port)
+    status, _, _ = browser.get_until_answered(f"/c/{code}")
+    browser.close()
+    return bool(status == 302)
 
 
 def pay(running: Running, fred: Api, gina: Api) -> list[dict[str, Any]]:
@@ -76,6 +92,7 @@ def check_to_the_micro(
         within_s=120, says=f"not all approved: {totals(running)}",
     )  # fmt: skip
     assert rows["conversions"] == expected.conversions
+    assert rows["of_zero"] == (8, 8, 0)
     assert rows["revenue_micros"] == expected.revenue_micros
     owed = {int(number): expected.commission_micros[int(number)] for number in cast["affiliates"]}
     assert rows["commission_micros"] == {cast["affiliates"][str(n)]: m for n, m in owed.items()}
@@ -86,14 +103,11 @@ def check_to_the_micro(
     assert "clean" in running.manage("verify_ledger")
 
 
-def micros(money: dict[str, str]) -> int:
-    """The amount of a money object, exactly."""
-    return int(Fraction(money["amount"]) * 1_000_000)
-
-
 def totals(running: Running) -> dict[str, Any]:
     """What the tables hold, counted past our own code."""
     with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+        # All of one moment: the jobs are still at work.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conversions, approved = connection.execute(
             "SELECT count(*), count(*) FILTER (WHERE status = 'approved') FROM conversion"
         ).fetchone()
@@ -103,8 +117,14 @@ def totals(running: Running) -> dict[str, Any]:
         revenue, count = connection.execute(
             "SELECT coalesce(sum(revenue_micros), 0)::bigint, count(*) FROM commission"
         ).fetchone()
+        of_zero = connection.execute(
+            "SELECT (SELECT count(*) FROM conversion WHERE sale_micros = 0 AND revenue_micros = 0),"
+            " (SELECT count(*) FROM commission WHERE commission_micros = 0 AND revenue_micros = 0),"
+            " (SELECT count(*) FROM entry WHERE amount_micros = 0)"
+        ).fetchone()
     return {
         "conversions": conversions,
+        "of_zero": of_zero,
         "approved": approved if count == conversions else -1,
         "revenue_micros": revenue,
         "commission_micros": dict(by_affiliate),
@@ -112,11 +132,13 @@ def totals(running: Running) -> dict[str, Any]:
 
 
 def click_rows(running: Running) -> dict[str, int]:
-    """How often each click id is stored."""
+    """How often the id of each customer's click is stored."""
     with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
         return {
             str(id): count
-            for id, count in connection.execute("SELECT id, count(*) FROM click GROUP BY id")
+            for id, count in connection.execute(
+                "SELECT id, count(*) FROM click WHERE subs IS NOT NULL GROUP BY id"
+            )
         }
 
 
@@ -129,22 +151,47 @@ def test_the_purchase_log_pays_what_fractions_say(running: Running) -> None:
     check_to_the_micro(running, replay, cast, fred, gina)
 
 
+def deposits(running: Running) -> list[tuple[str, int, int]]:
+    """Every cent by its reference, with its amount and how many journals posted it."""
+    with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+        return connection.execute(
+            "SELECT bank_ref, amount_micros, (SELECT count(*) FROM journal "
+            "WHERE idem_key = 'deposit:' || account || ':' || bank_ref) "
+            "FROM deposit WHERE bank_ref LIKE 'cent-%' ORDER BY id"
+        ).fetchall()
+
+
 def test_the_purchase_log_survives_twenty_kills(running: Running) -> None:
     replay, cast, fred, gina = begin(running)
     log = cdnow.purchases()
+    cents = PayingIn(replay, running.api(cast["keys"]["fred"]), cast["advertiser_id"])
     killer = Killer(running, replay)
+    cents.start()
     killer.start()
     try:
         replay.run(log, seed=2)
     finally:
         killer.stop()
+        cents.stop()
     assert killer.kills >= KILLS, f"only {killer.kills} kills while requests were in flight"
     stored = click_rows(running)
     answered = {stored_id(text) for text in replay.clicks.values()}
     assert answered <= stored.keys()
     assert set(stored.values()) == {1}
-    assert len(stored) - len(answered) <= killer.in_flight
+    assert len(stored) - len(answered) <= killer.clicks_in_flight
+    check_paid_in(running, cents, fred)
     check_to_the_micro(running, replay, cast, fred, gina)
+
+
+def check_paid_in(running: Running, cents: PayingIn, fred: Api) -> None:
+    """Every deposit that was answered is there once, in the books once, and nothing besides."""
+    assert len(cents.answers) > KILLS
+    for answer in cents.answers.values():
+        # Where the answer to a retry was forgotten meanwhile, the books still know the deposit.
+        assert answer.status_code == 201 or answer.json()["code"] == "deposit_exists", answer.text
+    assert deposits(running) == [(bank_ref, CENT_MICROS, 1) for bank_ref in cents.answers]
+    (bank,) = [row for row in fred.get("balances")["network"] if row["kind"] == "bank"]
+    assert micros(bank["balance"]) == 1_000_000_000_000 + CENT_MICROS * len(cents.answers)
 
 
 def stored_id(external: str) -> str:
@@ -162,19 +209,20 @@ class Killer(threading.Thread):
         self._random = random.Random(7)
         self._enough = threading.Event()
         self.kills = 0
-        self.in_flight = 0
+        self.clicks_in_flight = 0
 
     def run(self) -> None:
-        """Kill, and wait until the child is back, until told to stop."""
-        while not self._enough.wait(self._random.uniform(0.3, 0.9)):
+        """Kill, and wait until the child is back, until told to stop or all had their turns."""
+        while self.kills < KILLS_MAX and not self._enough.wait(self._random.uniform(0.3, 0.9)):
             victim = VICTIMS[self.kills % len(VICTIMS)]
-            pid = self._running.pids().get(victim)
-            flying = self._replay.in_flight
-            if pid is None or not flying:
+            pid = self._pid(victim)
+            if pid is None or not self._replay.in_flight.total():
                 continue
             os.kill(pid, signal.SIGKILL)
             self.kills += 1
-            self.in_flight += flying
+            if victim in OF_CLICKS:
+                # Whoever was in flight at the kill is so still: there is nobody to answer yet.
+                self.clicks_in_flight += self._replay.in_flight["click"]
             self._back(victim, pid)
 
     def stop(self) -> None:
@@ -182,8 +230,13 @@ class Killer(threading.Thread):
         self._enough.set()
         self.join()
 
+    def _pid(self, victim: str) -> int | None:
+        if victim == "tracker's worker":
+            return self._running.tracker_worker()
+        return self._running.pids().get(victim)
+
     def _back(self, victim: str, pid: int) -> None:
         eventually(
-            lambda: self._enough.is_set() or self._running.pids().get(victim, pid) != pid,
+            lambda: self._enough.is_set() or self._pid(victim) not in (None, pid),
             says=f"{victim} did not come back",
         )

@@ -11,6 +11,7 @@ import sepaxml
 from lxml import etree
 from standardwebhooks import Webhook
 
+from tests.amounts import eur
 from tests.inbox import Inbox, inbox
 from tests.running import Api, Running, eventually
 from tests.shop import Browser, Shop
@@ -33,11 +34,6 @@ def box() -> Iterator[Inbox]:
     """The affiliate's server."""
     with inbox() as box:
         yield box
-
-
-def eur(amount: str) -> dict[str, str]:
-    """An amount in euros as the API writes it."""
-    return {"amount": amount, "currency": "EUR"}
 
 
 def of_affiliate(api: Api) -> dict[str, str]:

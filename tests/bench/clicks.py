@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +17,12 @@ from network.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
 from network.progress import say
 from tests.bench.load import Run, need, wrk
 from tests.bench.nginx import nginx
-from tests.running import free_ports
+from tests.running import ROOT, free_ports
+from tests.tracking.servers import serve
 
 CONNECTIONS = (8, 16, 64, 256)
 SUBS = "&".join(f"sub{n}=value-{n}-of-ten" for n in range(1, 11))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
-ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -32,7 +31,6 @@ def tracker(workers: int = 1) -> Iterator[tuple[str, str]]:
     with tempfile.TemporaryDirectory(prefix="peraction-bench-") as state:
         server = EmbeddedPostgres(Path(state))
         server.start()
-        child = None
         try:
             os.environ |= {
                 "MODE": "test",
@@ -42,19 +40,10 @@ def tracker(workers: int = 1) -> Iterator[tuple[str, str]]:
                 "SECRET_KEY": secrets.token_hex(32),
             }
             code = _prepare()
-            (port,) = free_ports(1)
-            child = subprocess.Popen(
-                [sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws",
-                 "--workers", str(workers), "--host", "127.0.0.1", "--port", str(port),
-                 "--log-level", "warning", "tracking.asgi:app"],
-                cwd=ROOT,
-            )  # fmt: skip
-            _wait(f"http://127.0.0.1:{port}/healthz")
-            yield f"http://127.0.0.1:{port}/c/{code}?{SUBS}", server.url(APP_ROLE)
+            with serve(os.environ, log=Path(state) / "tracker.log", workers=workers) as tracker:
+                link = f"http://127.0.0.1:{tracker.port}/c/{code}?{SUBS}"
+                yield link, server.url(APP_ROLE)
         finally:
-            if child is not None:
-                child.terminate()
-                child.wait(timeout=20)
             server.discard()
 
 
@@ -70,17 +59,6 @@ def _prepare() -> str:
         [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
     )
     return made.stdout.strip()
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    sys.exit(f"{url} does not answer")
 
 
 def _rows(database: str) -> int:

@@ -55,6 +55,11 @@ def wrk(url: str, *, connections: int, seconds: int) -> Run:
         text=True,
     ).stdout
     busy = _busy_us() - before - (_children_us() - before_wrk)
+    return read(printed, connections=connections, busy_us=busy)
+
+
+def read(printed: str, *, connections: int, busy_us: float) -> Run:
+    """The run that wrk reports; an answer that is no redirect and no success has failed."""
     answers, took = re.search(r"(\d+) requests in ([\d.]+\w+)", printed).groups()
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", printed)
     broken = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", printed)
@@ -66,7 +71,7 @@ def wrk(url: str, *, connections: int, seconds: int) -> Run:
         seconds=_ms(took) / 1000,
         p50_ms=_ms(re.search(r"50%\s+([\d.]+\w+)", printed)[1]),
         p99_ms=_ms(re.search(r"99%\s+([\d.]+\w+)", printed)[1]),
-        busy_us=busy,
+        busy_us=busy_us,
     )
 
 

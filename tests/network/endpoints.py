@@ -17,6 +17,7 @@ from rest_framework.routers import SimpleRouter
 
 from network import clock, health
 from network.api.fields import MoneyField, MoneyOf, RateField
+from network.api.filters import StrictFilterSet
 from network.api.serializers import StrictModelSerializer, StrictSerializer
 from network.api.views import Endpoint, ResourceViewSet
 from network.errors import NotEnoughRoom
@@ -47,7 +48,7 @@ class HeartbeatSerializer(StrictModelSerializer):
         read_only_fields = ("at",)
 
 
-class HeartbeatFilter(filters.FilterSet):
+class HeartbeatFilter(StrictFilterSet):
     at = filters.IsoDateTimeFromToRangeFilter()
 
     class Meta:
@@ -64,6 +65,7 @@ class HeartbeatViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
     serializer_class = HeartbeatSerializer
     filterset_class = HeartbeatFilter
     ordering = ("-at", "name")
+    bodiless = ("beat",)
     idempotent = {"create": "required"}
 
     def create(self, request):
@@ -91,6 +93,12 @@ class HeartbeatViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
             "away": OperationalError("secret detail"),
             "bug": ZeroDivisionError("secret detail"),
         }[request.data["how"]]
+
+    @action(detail=False, methods=["post"])
+    def beat(self, request):
+        """Store a row; its name is not to be chosen."""
+        Heartbeat.objects.create(name="beat", at=clock.now())
+        return Response(status=204)
 
     @action(detail=False, methods=["post"])
     def plain(self, request):

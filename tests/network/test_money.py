@@ -22,20 +22,6 @@ from network.money import (
 currencies = st.sampled_from(sorted(EXPONENTS))
 micros = st.integers(min_value=-LIMIT_MICROS + 1, max_value=LIMIT_MICROS - 1)
 moneys = st.builds(Money, micros, currencies)
-weights = st.lists(st.integers(0, 10**9), min_size=1, max_size=20).filter(any)
-
-
-@given(moneys, weights)
-def test_parts_sum_to_the_whole(money, weights):
-    parts = money.allocate(weights)
-    assert sum(part.micros for part in parts) == money.micros
-    assert all(not part.micros for part, weight in zip(parts, weights, strict=True) if not weight)
-
-
-@given(moneys, weights)
-def test_no_part_is_a_micro_away_from_its_exact_share(money, weights):
-    for part, weight in zip(money.allocate(weights), weights, strict=True):
-        assert abs(part.micros - Fraction(money.micros * weight, sum(weights))) < 1
 
 
 @given(micros, st.integers(0, PPM))
@@ -159,14 +145,3 @@ def test_amounts_add_order_and_turn():
     assert one < two
     assert one <= two
     assert str(two) == "2.50 EUR"
-
-
-def test_ties_go_to_the_earlier_part():
-    assert [part.micros for part in Money(2, "EUR").allocate([1, 1, 1])] == [1, 1, 0]
-    assert [part.micros for part in Money(-2, "EUR").allocate([1, 1, 1])] == [-1, -1, 0]
-
-
-@pytest.mark.parametrize("weights", [[], [0, 0], [2, -1]])
-def test_weights_without_a_meaning_are_refused(weights):
-    with pytest.raises(errors.Inexact):
-        Money(1, "EUR").allocate(weights)

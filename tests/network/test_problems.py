@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from network.models import Heartbeat
+
 BEATS = "/api/v1/heartbeats"
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +133,31 @@ def test_a_bad_filter_value_is_named(anna):
 def test_writes_and_single_things_take_no_list_parameters(anna):
     assert problem(anna.post("/api/v1/money?limit=1", {}))["code"] == "unknown_parameter"
     assert problem(anna.get(f"{BEATS}/x?limit=1"))["code"] == "unknown_parameter"
+
+
+@pytest.mark.parametrize("body", [None, "", "{}", " {} "])
+def test_an_action_without_a_body_takes_none_or_an_empty_one(anna, body):
+    answer = anna.post(f"{BEATS}/beat", body, content_type="application/json")
+    assert answer.status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ('{"colour": "red"}', 422, "invalid"),
+        ("[1]", 422, "invalid"),
+        ("null", 422, "invalid"),
+        ("{not json", 400, "malformed"),
+    ],
+)
+def test_an_action_without_a_body_refuses_one_before_it_acts(anna, body, status, code):
+    answer = anna.post(f"{BEATS}/beat", body, content_type="application/json")
+    assert (answer.status_code, problem(answer)["code"]) == (status, code)
+    assert not Heartbeat.objects.exists()
+
+
+def test_a_field_that_an_action_does_not_take_is_named(anna):
+    assert faults(anna.post(f"{BEATS}/beat", {"name": "x"})) == {("/name", "unknown_field")}
 
 
 def test_outside_the_api_a_missing_page_is_a_page(nobody):

@@ -10,6 +10,7 @@ from network import clock
 from partners import goals
 from partners.models import Goal, Terms
 from tests import factories
+from tests.amounts import eur
 
 
 @pytest.fixture
@@ -22,16 +23,12 @@ def terms_url(offer):
     return f"/api/v1/goals/{offer.goals.get().pk}/terms"
 
 
-def euros(amount):
-    return {"amount": amount, "currency": "EUR"}
-
-
 def test_a_goal_is_added_with_its_terms(acme, offer):
     body = {"code": "lead", "name": "Lead", "dedupe": "once"}
-    terms = [{"revenue": {"fixed": euros("5.00")}}]
+    terms = [{"revenue": {"fixed": eur("5.00")}}]
     response = acme.api.post(f"/api/v1/offers/{offer.pk}/goals", body | {"terms": terms})
     assert response.status_code == 201
-    assert response.json()["terms"][0]["revenue"] == {"fixed": euros("5.00"), "percent": "0"}
+    assert response.json()["terms"][0]["revenue"] == {"fixed": eur("5.00"), "percent": "0"}
     assert not response.json()["is_default"]
 
 
@@ -63,7 +60,7 @@ def test_simultaneous_first_goals_leave_one_default(fresh_db, acme):
 
 def test_a_commission_that_nobody_set_is_revenue_less_the_margin(acme, terms_url, settings):
     settings.NETWORK_MARGIN_PPM = 300_000
-    body = {"revenue": {"fixed": euros("5.01"), "percent": "10.0001"}}
+    body = {"revenue": {"fixed": eur("5.01"), "percent": "10.0001"}}
     acme.api.post(terms_url, body)
     terms = Terms.objects.order_by("pk").last()
     assert (terms.revenue_fixed_micros, terms.revenue_ppm) == (5_010_000, 100_001)
@@ -74,7 +71,7 @@ def test_the_operator_sets_both_prices(olga, terms_url):
     body = {"revenue": {"percent": "10"}, "commission": {"percent": "7.3333"}}
     response = olga.api.post(terms_url, body)
     assert response.status_code == 201
-    assert response.json()["commission"] == {"fixed": euros("0.00"), "percent": "7.3333"}
+    assert response.json()["commission"] == {"fixed": eur("0.00"), "percent": "7.3333"}
     assert response.json()["created_by"].endswith(f"/user:{olga.user.pk}")
 
 
@@ -90,7 +87,7 @@ def test_an_advertiser_neither_sets_nor_sees_a_commission(acme, offer, terms_url
 
 def test_an_affiliate_never_sees_revenue(alice, offer, terms_url):
     shown = alice.api.get(f"/api/v1/offers/{offer.pk}")
-    assert shown.json()["goals"][0]["commission"] == {"fixed": euros("0.00"), "percent": "7"}
+    assert shown.json()["goals"][0]["commission"] == {"fixed": eur("0.00"), "percent": "7"}
     assert b"revenue" not in shown.content
     assert b"revenue" not in alice.api.get(f"/api/v1/offers/{offer.pk}/goals").content
     assert alice.api.get(terms_url).status_code == 403
@@ -136,8 +133,8 @@ def test_terms_for_one_affiliate_name_a_partner_of_the_advertiser(acme, olga, al
         ({"revenue": {"percent": "1.00001"}}, "/revenue/percent", "rate_too_fine"),
         ({"revenue": {"percent": "-1"}}, "/revenue/percent", "rate_invalid"),
         ({"revenue": {"fixed": 5}}, "/revenue/fixed", "money_must_be_string"),
-        ({"revenue": {"fixed": euros("5.001")}}, "/revenue/fixed", "amount_too_fine"),
-        ({"revenue": {"fixed": euros("-5")}}, "/revenue/fixed", "amount_too_small"),
+        ({"revenue": {"fixed": eur("5.001")}}, "/revenue/fixed", "amount_too_fine"),
+        ({"revenue": {"fixed": eur("-5")}}, "/revenue/fixed", "amount_too_small"),
         (
             {"revenue": {"fixed": {"amount": "5", "currency": "USD"}}},
             "/revenue/fixed/currency",
@@ -155,7 +152,7 @@ def test_bad_terms_are_refused(olga, terms_url, change, pointer, code):
 
 
 def test_a_commission_above_revenue_in_one_part_alone_can_be_meant(olga, terms_url):
-    body = {"revenue": {"percent": "10"}, "commission": {"fixed": euros("1.00")}}
+    body = {"revenue": {"percent": "10"}, "commission": {"fixed": eur("1.00")}}
     assert olga.api.post(terms_url, body).status_code == 201
 
 

@@ -105,6 +105,25 @@ def test_tries_from_many_addresses_are_counted_for_the_account(olga_with_passwor
     assert answers[-1] == 429
 
 
+def test_people_sign_in_while_the_cache_is_away(olga_with_password, browser, settings):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "unix:///nowhere/at/all.sock",
+        }
+    }
+    assert sign_in(browser, password="wrong").status_code == 401
+    assert sign_in(browser).status_code == 200
+
+
+def test_signing_out_takes_no_body(olga_with_password, browser):
+    sign_in(browser)
+    token = {"x-csrftoken": browser.cookies["csrftoken"].value}
+    assert browser.delete(URL, {"everywhere": True}, headers=token).status_code == 422
+    assert browser.get("/api/v1/me").status_code == 200
+    assert browser.delete(URL, headers=token).status_code == 204
+
+
 def test_a_changed_password_ends_the_other_sessions(olga_with_password, browser):
     other = APIClient()
     sign_in(browser)

@@ -170,10 +170,9 @@ def approved_run(maker: Member, checker: Member, **how: Any) -> PayoutRun:
 
 
 def sent_run(maker: Member, checker: Member, **how: Any) -> PayoutRun:
-    """An approved run whose file has left the house."""
+    """An approved run whose file is written."""
     run = approved_run(maker, checker, **how)
     payments.render(run_id=run.pk, actor=maker.actor)
-    payments.hand_out(run_id=run.pk, actor=maker.actor)
     return PayoutRun.objects.get(pk=run.pk)
 
 

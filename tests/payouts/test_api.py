@@ -1,12 +1,15 @@
 """The money over HTTP: from a deposit to a settled run, and what everybody may see of it."""
 
 import hashlib
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from payouts import bank
 from payouts.models import Deposit, Journal, PayoutRun
 from tests import factories
+from tests.amounts import eur
 from tests.cast import api_client
 from tests.payouts.earning import booking, earn, payable, reverse, sent_run, violations
 
@@ -21,10 +24,6 @@ def post(member, path, body=None, *, key=""):
 
 def get(member, path, **query):
     return member.api.get(f"{API}/{path}", query)
-
-
-def eur(amount):
-    return {"amount": amount, "currency": "EUR"}
 
 
 def deposit_body(advertiser, **other):
@@ -292,7 +291,7 @@ def test_an_affiliate_sees_its_own_commissions_without_revenue(alice, bob, fred)
     payable(bob.affiliate, "3")
     (shown,) = get(alice, "commissions").json()["results"]
     assert (shown["state"], shown["commission"]) == ("payable", eur("12.345678"))
-    assert not {"revenue", "advertiser_id", "journal"} & set(shown)
+    assert not {"revenue", "advertiser", "journal"} & set(shown)
     path = f"commissions/{earned.share.id}"
     assert get(bob, path).status_code == 404
     assert get(fred, path).json()["revenue"] == eur("24.691356")
@@ -310,6 +309,41 @@ def test_commissions_are_found_by_conversion_and_state(fred, alice, bob):
     assert {each["payout"] is None for each in found} == {False}
     assert get(fred, "commissions", state="nonsense").json()["code"] == "invalid_parameter"
     assert get(fred, "commissions", colour="red").json()["code"] == "unknown_parameter"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code"),
+    [
+        ("commissions", {"currency": "nonsense"}, "unknown_currency"),
+        ("commissions", {"from": "noon"}, "invalid"),
+        ("commissions", {"affiliate": "1.9"}, "invalid_parameter"),
+        ("deposits", {"currency": "nonsense"}, "unknown_currency"),
+        ("deposits", {"advertiser": "1e400"}, "invalid_parameter"),
+        ("payout-runs", {"currency": "eur"}, "unknown_currency"),
+        ("payouts", {"run": str(2**63)}, "invalid_parameter"),
+        ("postbacks", {"active": "maybe"}, "invalid_choice"),
+        ("balances", {"affiliate": "1.9"}, "invalid_parameter"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused(fred, path, query, code):
+    answer = get(fred, path, **query)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    (fault,) = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (f"?{next(iter(query))}", code)
+
+
+def test_commissions_are_found_by_the_time_they_were_accrued(fred, alice):
+    payable(alice.affiliate, "5")
+    assert len(get(fred, "commissions", **{"to": "2999-01-01T00:00:00Z"}).json()["results"]) == 1
+    assert get(fred, "commissions", **{"from": "2999-01-01T00:00:00Z"}).json()["results"] == []
+
+
+def test_a_lock_with_a_body_is_refused_and_locks_nothing(fred, alice):
+    payable(alice.affiliate, "12")
+    run = post(fred, "payout-runs", {"currency": "EUR"}).json()
+    answer = post(fred, f"payout-runs/{run['id']}/lock", {"colour": "red"})
+    assert (answer.status_code, codes(answer)) == (422, ["unknown_field"])
+    assert PayoutRun.objects.get().state == "draft"
 
 
 def test_an_affiliate_sees_its_own_payouts_from_the_lock_on(fred, alice, bob):
@@ -356,6 +390,20 @@ def test_a_statement_is_for_its_affiliate_and_the_network(fred, alice, bob):
         assert answer.json()["code"] == "invalid_parameter"
 
 
+def test_a_statement_includes_its_first_and_its_last_day(alice):
+    payable(alice.affiliate, "12")
+    today = bank.today()
+    one_day = {"from": str(today), "to": str(today)}
+    shown = get(alice, "statements", **one_day).json()
+    assert {name: shown[name] for name in one_day} == one_day
+    assert shown["currencies"][0]["closing"]["payable"] == eur("12.00")
+    backwards = one_day | {"to": str(today - timedelta(days=1))}
+    answer = get(alice, "statements", **backwards)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    by_default = get(alice, "statements", to="2026-02-10").json()
+    assert (by_default["from"], by_default["to"]) == ("2026-02-01", "2026-02-10")
+
+
 def test_who_is_nobody_sees_nothing(db):
     for path in ("commissions", "deposits", "balances", "payout-runs", "payouts", "statements"):
         answer = api_client("").get(f"{API}/{path}")
@@ -371,8 +419,7 @@ def test_an_unknown_id_is_not_found(fred):
         assert get(fred, f"payout-runs/{id}").status_code == 404
 
 
-def test_a_file_that_is_not_there_yet_is_a_conflict(fred, alice):
+def test_a_file_that_is_not_there_yet_is_not_found(fred, alice):
     payable(alice.affiliate, "12")
     run = post(fred, "payout-runs", {"currency": "EUR"}).json()
-    answer = get(fred, f"payout-runs/{run['id']}/file")
-    assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move")
+    assert get(fred, f"payout-runs/{run['id']}/file").status_code == 404

@@ -325,18 +325,18 @@ def test_only_an_approved_run_is_paid(draft, fred, until):
     if until == "locked":
         runs.lock(run_id=draft.pk, actor=fred.actor)
     with pytest.raises(IntegrityError, match="only an approved run is paid"):
-        attack(ATTEMPT, 1, 1, "submitting", draft.pk)
+        attack(ATTEMPT, 1, 1, "unknown", draft.pk)
 
 
 def test_a_payout_has_one_live_attempt(settled):
     with pytest.raises(IntegrityError, match="payment_attempt_one_alive"):
-        attack(ATTEMPT, 2, 2, "submitting", settled.pk)
+        attack(ATTEMPT, 2, 2, "unknown", settled.pk)
 
 
 def test_an_attempt_has_the_key_of_its_payout(settled, fred):
     payments.reject(payout_id=settled.payouts.get().pk, evidence="AC01", actor=fred.actor)
     with pytest.raises(IntegrityError, match="payment_attempt_key"):
-        attack(ATTEMPT, 2, 3, "submitting", settled.pk)
+        attack(ATTEMPT, 2, 3, "unknown", settled.pk)
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_an_attempt_has_the_key_of_its_payout(settled, fred):
     [
         "UPDATE payment_attempt SET state = 'settled'",
         "UPDATE payment_attempt SET state = 'rejected'",
-        "UPDATE payment_attempt SET state = 'submitting'",
+        "UPDATE payment_attempt SET state = 'submitted'",
         "UPDATE payment_attempt SET state = 'unknown'",
     ],
 )

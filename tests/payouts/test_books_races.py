@@ -1,6 +1,5 @@
 """Many at once: one wins, the others are told so, and the books hold."""
 
-import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,6 +16,7 @@ from payouts import commissions, deposits, drafts, payments, runs
 from payouts.models import Commission, Deposit, PaymentFile, PayoutLine, PayoutRun
 from payouts.refusals import ClawedBack, DepositExists, PayeeChanged, SelfApproval
 from tests import factories
+from tests.environment import LONG
 from tests.payouts.earning import (
     approved_run,
     book,
@@ -30,7 +30,7 @@ from tests.payouts.earning import (
     violations,
 )
 
-ROUNDS = range(50 if os.environ.get("TEST_LONG") else 5)
+ROUNDS = range(50 if LONG else 5)
 
 
 def at_once(*calls):
@@ -190,7 +190,7 @@ def test_a_file_is_written_once(people, fred, gina):
 def test_a_file_is_the_same_for_all_who_take_it(people, fred, gina):
     run = approved_run(fred, gina)
     payments.render(run_id=run.pk, actor=fred.actor)
-    answers = at_once(*[partial(payments.hand_out, run_id=run.pk, actor=fred.actor)] * 8)
+    answers = at_once(*[partial(payments.read_file, run_id=run.pk, actor=fred.actor)] * 8)
     assert len({content for _, content in answers}) == 1
     assert violations() == []
 

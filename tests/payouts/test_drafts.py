@@ -179,6 +179,7 @@ def test_lines_and_carries_of_a_cancelled_run_are_free_again(fred, gina, alice):
     payable(alice.affiliate, "2.001")
     run = build(fred)
     runs.cancel(run_id=run.pk, actor=fred.actor)
+    assert violations() == []
     again = build(fred).payouts.get()
     assert (again.carry_in_micros, again.lines_micros, again.net_minor) == (9_000, 2_001_000, 201)
     assert Money.from_minor(again.net_minor, "EUR").text() == "2.01"

@@ -1,6 +1,8 @@
 """Payments: one file, one attempt, and only evidence closes a payout."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from network.errors import IllegalMove, NotFound
 from network.money import Money
@@ -20,14 +22,13 @@ def approved(db, fred, gina, alice, bob):
 @pytest.fixture
 def sent(approved, fred):
     payments.render(run_id=approved.pk, actor=fred.actor)
-    payments.hand_out(run_id=approved.pk, actor=fred.actor)
     return approved
 
 
 def test_the_file_is_written_once_and_read_the_same_each_time(approved, fred, gina):
     file = payments.render(run_id=approved.pk, actor=fred.actor)
-    first = payments.hand_out(run_id=approved.pk, actor=fred.actor)
-    assert first == payments.hand_out(run_id=approved.pk, actor=gina.actor)
+    first = payments.read_file(run_id=approved.pk, actor=fred.actor)
+    assert first == payments.read_file(run_id=approved.pk, actor=gina.actor)
     assert (file.count, file.total_minor, file.msg_id) == (2, 3_000, f"PA-RUN-{approved.pk}")
     with pytest.raises(IllegalMove):
         payments.render(run_id=approved.pk, actor=fred.actor)
@@ -49,12 +50,20 @@ def test_a_file_is_only_written_for_an_approved_run(fred, gina, alice):
         payments.render(run_id=999, actor=fred.actor)
 
 
-def test_handing_out_the_file_makes_every_attempt_unknown(approved, fred):
+def test_from_the_moment_that_there_is_a_file_only_the_bank_knows(approved, fred):
     payments.render(run_id=approved.pk, actor=fred.actor)
-    assert set(PaymentAttempt.objects.values_list("state")) == {("submitting",)}
-    payments.hand_out(run_id=approved.pk, actor=fred.actor)
     assert set(PaymentAttempt.objects.values_list("state")) == {("unknown",)}
     assert set(Payout.objects.values_list("state")) == {("sent",)}
+    assert PayoutRun.objects.get().state == "dispatching"
+
+
+def test_reading_the_file_changes_nothing(approved, fred):
+    with pytest.raises(NotFound):
+        payments.read_file(run_id=approved.pk, actor=fred.actor)
+    payments.render(run_id=approved.pk, actor=fred.actor)
+    with CaptureQueriesContext(connection) as queries:
+        payments.read_file(run_id=approved.pk, actor=fred.actor)
+    assert [query["sql"][:6] for query in queries] == ["SELECT"]
 
 
 def test_the_key_on_the_wire_follows_from_the_payout(sent):
@@ -117,8 +126,7 @@ def test_a_booking_of_a_day_to_come_is_refused(sent, fred):
         )
 
 
-def test_nothing_settles_before_the_file_has_left(approved, fred):
-    payments.render(run_id=approved.pk, actor=fred.actor)
+def test_nothing_settles_before_the_file_is_written(approved, fred):
     with pytest.raises(IllegalMove):
         payments.settle(
             run_id=approved.pk, bookings=[booking(approved.payouts.first())], actor=fred.actor

@@ -72,6 +72,10 @@ def test_books_that_were_kept_by_the_verbs_are_clean(lived_in):
         ("ALTER TABLE bank_booking DISABLE TRIGGER USER; DELETE FROM bank_booking", "J6"),
         ("UPDATE journal SET idem_key = 'payout:0:x' WHERE kind = 'payout_settle'", "J6"),
         ("DELETE FROM commission_hold; DELETE FROM handoff", "J7"),
+        (
+            "INSERT INTO commission_payable SELECT commission_id, now() FROM payout_line LIMIT 1",
+            "J7",
+        ),
         ("DELETE FROM commission WHERE commission_micros = 20000000", "J7"),
         (
             "ALTER TABLE payment_attempt DISABLE TRIGGER USER; UPDATE payment_attempt "

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 
 from network import clock
-from network.ids import uuid7, uuid7_time
+from network.ids import uuid7
 from partners import snapshot
 from partners.models import Link
 from tests import factories
@@ -16,23 +16,6 @@ from tracking.clicks import ids
 from tracking.conversions import evidence, intake, waiting
 from tracking.conversions.answers import Answer
 from tracking.conversions.evidence import Authenticated
-from tracking.models import Click
-
-
-def store_click(link: Link, id: UUID | None = None, **fields: Any) -> UUID:
-    """A click as the tracker stores it, its time that of its id; a good one unless told."""
-    id = id or uuid7()
-    given = {
-        "link_id": link.pk,
-        "affiliate_id": link.affiliate_id,
-        "offer_id": link.offer_id,
-        "advertiser_id": link.offer.advertiser_id,
-        "reason": "ok",
-        "link_code": link.code,
-        "destination": "https://shop.example/landing",
-    }
-    Click.objects.create(id=id, ts=uuid7_time(id), **(given | fields))
-    return id
 
 
 @dataclass

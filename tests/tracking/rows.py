@@ -78,10 +78,13 @@ def make_approved(link: Link | None = None, **fields: Any) -> Conversion:
     return conversion
 
 
-def make_click(link: Link, *, ts: datetime | None = None, **fields: Any) -> Click:
+def make_click(
+    link: Link, *, id: UUID | None = None, ts: datetime | None = None, **fields: Any
+) -> Click:
     """A stored click; a good one unless `reason` says otherwise. Its id carries its time."""
-    ms = int((ts or clock.now()).timestamp() * 1_000)
-    id = UUID(int=(uuid7().int & (2**80 - 1)) | ms << 80)
+    if id is None:
+        ms = int((ts or clock.now()).timestamp() * 1_000)
+        id = UUID(int=(uuid7().int & (2**80 - 1)) | ms << 80)
     given = {
         "id": id,
         "ts": uuid7_time(id),

@@ -75,11 +75,23 @@ def test_clicks_are_filtered(olga, link):
 
 
 @pytest.mark.parametrize(
-    "query", ["nonsense=1", "offer=x", "from=noon", "cursor=x", f"link={10**30}x"]
+    "query",
+    [
+        "nonsense=1",
+        "offer=x",
+        "offer=1.9",
+        "offer=-1",
+        "offer=1e400",
+        "offer=%D9%A1",
+        f"link={2**63}",
+        "reason=nonsense",
+        "from=noon",
+        "cursor=x",
+    ],
 )
 def test_parameters_that_cannot_be_read_are_refused(olga, query):
     assert olga.api.get(f"{BASE}?{query}").status_code == 400
 
 
 def test_an_id_beyond_all_ids_finds_nothing(olga):
-    assert ids_of(olga, f"link={10**18}") == []
+    assert ids_of(olga, f"link={2**63 - 1}") == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests import factories
 from tests.running import eventually
-from tests.tracking.trackers import serve
+from tests.tracking.servers import serve
 from tracking.models import Click
 
 VISITORS = 16

@@ -40,13 +40,13 @@ def test_the_affiliate_sees_the_commission_and_never_the_revenue(alice, conversi
     assert shown["commission"] == {"amount": "7.00", "currency": "EUR"}
     assert shown["click_id"] == ids.mint(conversion.click_id)
     assert shown["reason"] == "accepted"
-    assert not {"revenue", "sale", "advertiser", "order_ref"} & set(shown)
+    assert not {"revenue", "sale", "advertiser", "order_id"} & set(shown)
 
 
 def test_the_advertiser_sees_the_revenue_and_never_the_commission(acme, conversion):
     shown = acme.api.get(f"{BASE}/{conversion.pk}").json()
     assert shown["revenue"] == {"amount": "10.00", "currency": "EUR"}
-    assert shown["order_ref"] == "1001"
+    assert shown["order_id"] == "1001"
     assert "commission" not in shown
 
 
@@ -68,11 +68,14 @@ def test_a_list_is_filtered_by_what_it_declares(olga, link, conversion):
     other = make_approved(link, order_ref="1002")
     for query, wanted in {
         "status=approved": [other],
-        "order_ref=1001": [conversion],
+        "order_id=1001": [conversion],
         f"click_id={ids.mint(other.click_id)}": [other],
         f"offer={link.offer_id}": [other, conversion],
         f"affiliate={link.affiliate_id + 1}": [],
         "review=true": [],
+        "review=false": [other, conversion],
+        "is_test=false": [other, conversion],
+        "is_test=true": [],
         "from=2100-01-01": [],
         "to=2100-01-01T00:00:00Z": [other, conversion],
     }.items():
@@ -88,8 +91,11 @@ def test_a_list_is_filtered_by_what_it_declares(olga, link, conversion):
         ("from=yesterday", "invalid_parameter"),
         ("status=paid", "invalid_parameter"),
         ("limit=0", "invalid_parameter"),
-        ("order_ref=%00", "invalid_parameter"),
+        ("order_id=%00", "invalid_parameter"),
         ("click_id=%00", "invalid_parameter"),
+        ("review=maybe", "invalid_parameter"),
+        ("is_test=maybe", "invalid_parameter"),
+        ("offer=1.9", "invalid_parameter"),
     ],
 )
 def test_parameters_that_cannot_be_read_are_refused(olga, query, code):

@@ -10,8 +10,8 @@ from network.ids import uuid7
 from partners import snapshot
 from partners.models import Goal, Offer, Terms
 from tests import factories
-from tests.tracking.intake_desk import Desk, store_click
-from tests.tracking.rows import available_micros
+from tests.tracking.intake_desk import Desk
+from tests.tracking.rows import available_micros, make_click
 from tracking.conversions import intake, nonces
 from tracking.models import (
     Conversion,
@@ -34,7 +34,7 @@ def desk(fresh_db):
 
 @pytest.fixture
 def click(desk):
-    return store_click(desk.link, source="blog", subs=["a", None, "c"], aff_click_id="x1")
+    return make_click(desk.link, source="blog", subs=["a", None, "c"], aff_click_id="x1").id
 
 
 def set_dedupe(desk, dedupe):
@@ -108,7 +108,7 @@ def test_one_nonce_many_times_in_one_batch_is_one_report(desk, click):
 
 def test_nonces_of_two_advertisers_are_their_own(desk, click):
     rival = Desk(desk.url)
-    theirs = store_click(rival.link)
+    theirs = make_click(rival.link).id
     assert codes(desk.take(desk.report(click, nonce="n1"))) == ["accepted"]
     (answer,) = rival.take(rival.report(theirs, nonce="n1"))
     assert (answer.status, answer.body["status"]) == (200, "unfunded")
@@ -194,13 +194,13 @@ def test_without_terms_at_the_time_of_receipt_there_is_no_rule(desk, click):
 
 
 def test_a_click_that_failed_pays_nothing(desk):
-    assert desk.take_one(store_click(desk.link, reason="offer_ended"))["code"] == "click_invalid"
-    nowhere = store_click(desk.link, advertiser_id=0, offer_id=0, reason="link_unknown")
+    assert desk.take_one(make_click(desk.link, reason="offer_ended").id)["code"] == "click_invalid"
+    nowhere = make_click(desk.link, advertiser_id=0, offer_id=0, reason="link_unknown").id
     assert desk.take_one(nowhere)["code"] == "click_invalid"
 
 
 def test_another_advertisers_click_pays_nothing(desk):
-    click = store_click(factories.make_link())
+    click = make_click(factories.make_link()).id
     assert desk.take_one(click)["code"] == "click_of_another_advertiser"
 
 

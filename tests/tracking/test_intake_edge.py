@@ -13,7 +13,7 @@ from partners import snapshot
 from partners.models import Advertiser, ReportKey
 from tests import factories
 from tests.shop import Shop
-from tests.tracking.intake_desk import store_click
+from tests.tracking.rows import make_click
 from tests.tracking.trackers import report_path, tell
 from tracking.clicks import ids
 from tracking.models import Conversion, Report, ReportNonce
@@ -28,7 +28,7 @@ def click(fresh_db):
     """The external id of a click to an advertiser who reports with the token `token-of-acme`."""
     offer = factories.make_offer(factories.make_advertiser("acme"))
     factories.fund(offer.advertiser)
-    return ids.mint(store_click(factories.make_link(offer)))
+    return ids.mint(make_click(factories.make_link(offer)).id)
 
 
 @pytest.fixture

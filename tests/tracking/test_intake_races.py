@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import threading
 import time
 from collections import Counter
@@ -14,15 +13,15 @@ from network import crypto
 from partners import snapshot
 from partners.models import ReportKey
 from tests import factories
+from tests.environment import LONG
 from tests.shop import Shop
-from tests.tracking.intake_desk import store_click
-from tests.tracking.rows import available_micros
-from tests.tracking.trackers import serve
+from tests.tracking.rows import make_click
+from tests.tracking.servers import serve
 from tracking.clicks import ids
 from tracking.models import Conversion, Report
 
 AT_ONCE = 64
-ROUNDS = 20 if os.environ.get("TEST_LONG") == "True" else 5
+ROUNDS = 20 if LONG else 5
 SECRET = "shop-secret"
 
 
@@ -73,7 +72,7 @@ def make_shop():
 
 @pytest.mark.parametrize(("nonce", "loser"), [("same", "report_replayed"), (None, "duplicate")])
 def test_identical_reports_at_once_are_one_conversion(trackers, link, nonce, loser):
-    shop, click = make_shop(), ids.mint(store_click(link))
+    shop, click = make_shop(), ids.mint(make_click(link).id)
     for number in range(ROUNDS):
         sale = {"click_id": click, "order_id": f"order-{number}", "amount": "10.00"}
         paths = [shop.path(nonce=nonce and f"{nonce}-{number}", **sale) for _ in range(AT_ONCE)]
@@ -82,18 +81,3 @@ def test_identical_reports_at_once_are_one_conversion(trackers, link, nonce, los
         assert len({each["conversion"] for each in answers}) == 1
     assert Conversion.objects.count() == ROUNDS
     assert Report.objects.count() == (ROUNDS if nonce else ROUNDS * AT_ONCE)
-
-
-def test_funds_are_never_passed_and_used_up_to_the_last_that_fits(trackers, link):
-    shop, click = make_shop(), ids.mint(store_click(link))
-    paths = [
-        shop.path(click_id=click, order_id=str(number), amount="100.00") for number in range(400)
-    ]
-    answers = [
-        answer
-        for start in range(0, 400, 80)
-        for answer in at_once(trackers, paths[start : start + 80])
-    ]
-    assert Counter(each["status"] for each in answers) == {"pending": 142, "unfunded": 258}
-    assert Conversion.objects.filter(status="pending").count() == 142
-    assert available_micros(link.offer.advertiser_id) == 6_000_000

@@ -7,7 +7,8 @@ import pytest
 from network import clock as now_of
 from network.ids import uuid7
 from tests import factories
-from tests.tracking.intake_desk import Desk, store_click
+from tests.tracking.intake_desk import Desk
+from tests.tracking.rows import make_click
 from tracking.models import Conversion, Report, ReportOutcome, ReportWait
 
 
@@ -30,7 +31,7 @@ def test_a_late_click_makes_the_conversion_as_of_the_receipt(desk, clock):
     received_at = now_of.now()
     desk.take(desk.report(id, received_at=received_at, order_id="1"))
     clock.forward(hours=3)
-    store_click(desk.link, id)
+    make_click(desk.link, id=id)
     assert desk.match() == 1
     conversion, outcome = Conversion.objects.get(), ReportOutcome.objects.get()
     assert (conversion.received_at, conversion.order_ref) == (received_at, "1")
@@ -43,7 +44,7 @@ def test_a_late_click_makes_the_conversion_as_of_the_receipt(desk, clock):
 def test_two_waiting_reports_of_one_order_become_one_conversion(desk):
     id = uuid7()
     desk.take(desk.report(id, nonce="n1", order_id="1"), desk.report(id, nonce="n2", order_id="1"))
-    store_click(desk.link, id)
+    make_click(desk.link, id=id)
     assert desk.match() == 2
     outcomes = sorted(ReportOutcome.objects.values_list("verdict", "conversion_id"))
     id = Conversion.objects.get().id
@@ -53,8 +54,8 @@ def test_two_waiting_reports_of_one_order_become_one_conversion(desk):
 def test_the_same_order_that_came_meanwhile_keeps_its_conversion(desk):
     id = uuid7()
     desk.take_one(id, order_id="1")
-    first = desk.take_one(store_click(desk.link), order_id="1")
-    store_click(desk.link, id)
+    first = desk.take_one(make_click(desk.link).id, order_id="1")
+    make_click(desk.link, id=id)
     desk.match()
     outcome = ReportOutcome.objects.get()
     assert (outcome.verdict, outcome.conversion_id) == ("duplicate", first["conversion"])
@@ -73,7 +74,7 @@ def test_a_click_that_never_came_is_unknown_after_the_wait(desk, clock, settings
 def test_a_late_click_of_another_advertiser_is_refused_then(desk):
     id = uuid7()
     desk.take_one(id)
-    store_click(factories.make_link(), id)
+    make_click(factories.make_link(), id=id)
     desk.match()
     assert ReportOutcome.objects.get().code == "click_of_another_advertiser"
 
@@ -81,7 +82,7 @@ def test_a_late_click_of_another_advertiser_is_refused_then(desk):
 def test_a_test_report_is_still_one_after_the_wait(desk):
     id = uuid7()
     desk.take_one(id, test="true")
-    store_click(desk.link, id)
+    make_click(desk.link, id=id)
     desk.match()
     assert Conversion.objects.get().is_test
 
@@ -91,7 +92,7 @@ def test_the_oldest_reports_are_matched_first(desk):
     now = now_of.now()
     for age, id in enumerate(clicks):
         desk.take(desk.report(id, received_at=now - timedelta(minutes=age)))
-        store_click(desk.link, id)
+        make_click(desk.link, id=id)
     assert desk.match(limit=2) == 2
     assert ReportWait.objects.get().click_id == clicks[0]
 
@@ -99,7 +100,7 @@ def test_the_oldest_reports_are_matched_first(desk):
 def test_a_replay_of_a_report_that_waited_is_told_its_conversion(desk):
     id = uuid7()
     desk.take(desk.report(id, nonce="n1"))
-    store_click(desk.link, id)
+    make_click(desk.link, id=id)
     desk.match()
     (again,) = desk.take(desk.report(id, nonce="n1"))
     assert again.body["code"] == "report_replayed"

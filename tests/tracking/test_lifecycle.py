@@ -11,8 +11,9 @@ from network.ids import uuid7
 from tests import factories
 from tests.tracking.rows import ACTOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle, shares
-from tracking.conversions.lifecycle import MOVES, PartialNotPossible, ReversalTooLarge
+from tracking.conversions.lifecycle import PartialNotPossible, ReversalTooLarge
 from tracking.conversions.models import Conversion, Event, Handoff, Share
+from tracking.conversions.states import MOVES
 
 pytestmark = pytest.mark.django_db
 UNIT = 1_000_000

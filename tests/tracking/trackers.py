@@ -1,20 +1,12 @@
-"""Trackers for tests: the app on a loop of our own, or real server processes on a free port."""
+"""The tracker's app on a loop of our own, asked without a socket."""
 
 import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from tests.running import ROOT, eventually, free_ports
 from tracking.asgi import Tracker
 
 Told = TypeVar("Told")
@@ -91,58 +83,9 @@ class Visitor:
         return Answer(start["status"], said, content["body"])
 
 
-@dataclass(frozen=True)
-class Server:
-    """A tracker under granian."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def kill(self) -> None:
-        """End it and its workers at once, wherever they are."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=20)
-
-
-@contextmanager
-def serve(environment: Mapping[str, str], *, log: Path) -> Iterator[Server]:
-    """A tracker that is ready, for as long as this lasts."""
-    (port,) = free_ports(1)
-    command = [
-        sys.executable, "-m", "granian", "--no-ws", "--interface", "asgi", "--host", "127.0.0.1",
-        "--port", str(port), "tracking.asgi:app",
-    ]  # fmt: skip
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=dict(environment),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            eventually(lambda: _is_ready(port), within_s=60, says="the tracker did not come up")
-            yield Server(port, process)
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
 def report_path(**params: str) -> str:
     """The path and query of an unsigned report."""
     return f"/postback?{urlencode(params)}"
-
-
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _name(name: str) -> bytes:

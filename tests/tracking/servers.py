@@ -1,0 +1,63 @@
+"""Trackers as real server processes, each on a free port."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.running import ROOT, eventually, free_ports
+
+
+@dataclass(frozen=True)
+class Server:
+    """A tracker under granian."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it and its workers at once, wherever they are."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+
+@contextmanager
+def serve(environment: Mapping[str, str], *, log: Path, workers: int = 1) -> Iterator[Server]:
+    """A tracker that is ready, for as long as this lasts."""
+    (port,) = free_ports(1)
+    command = [
+        sys.executable, "-m", "granian", "--no-ws", "--interface", "asgi", "--host", "127.0.0.1",
+        "--port", str(port), "--workers", str(workers), "--log-level", "warning",
+        "tracking.asgi:app",
+    ]  # fmt: skip
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=dict(environment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            eventually(lambda: _is_ready(port), within_s=60, says="the tracker did not come up")
+            yield Server(port, process)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _is_ready(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
