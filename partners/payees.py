@@ -13,6 +13,7 @@ from schwifty.exceptions import SchwiftyException
 from network import clock, crypto
 from network.errors import BadInput
 from partners.actors import Actor
+from partners.letters import NAME_MAX, TOWN_MAX, written
 from partners.models import Affiliate, PayeeMethod
 
 
@@ -52,9 +53,13 @@ def replace(affiliate: Affiliate, account: Account, *, actor: Actor) -> PayeeMet
 
     It is paid to after PAYEE_COOL_OFF_HOURS, so that a thief with a stolen session is noticed
     before the money leaves. The very first is usable at once: there is no payee to rob yet.
-    Raises IbanInvalid, and PersonRequired for a key that belongs to nobody.
+    Raises IbanInvalid, PayeeUnfit for a name or town that a bank file cannot hold (now, or every
+    run would leave the payee out), and PersonRequired for a key that belongs to nobody.
     """
     iban = _parse(account.iban)
+    written(account.holder, NAME_MAX, pointer="/holder")
+    if account.town:
+        written(account.town, TOWN_MAX, pointer="/town")
     id, now = uuid4(), clock.now()
     with transaction.atomic():
         # The lock puts two simultaneous changes in a row; one of them supersedes the other.

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Final
 
 import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
@@ -59,15 +58,17 @@ def record(
     """Book a credit on the network's bank account to an advertiser, whose funds grow by it.
 
     `account` is our account that took it, by default the one that payouts leave from; with
-    `bank_ref` it names the bank's booking. Raises `bank.BookedInFuture`, and DepositExists for a
+    `bank_ref`, in capitals or not, it names the bank's booking. Raises `bank.UnknownAccount`,
+    `bank.BankRefInvalid`, `bank.BookedInFuture`, `bank.DebtorNotSet`, and DepositExists for a
     booking that is here already.
     """
+    bank.check_ref(bank_ref)
     bank.check_booked_on(booked_on)
     deposit = Deposit(
         advertiser=advertiser,
         currency=amount.currency,
         amount_micros=amount.micros,
-        account=account or settings.DEBTOR_IBAN,
+        account=bank.own_account(account),
         bank_ref=bank_ref,
         booked_on=booked_on,
         entered_by_id=actor.user_id,

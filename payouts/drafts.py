@@ -12,10 +12,11 @@ from network.errors import BadInput, Conflict
 from network.money import minor_step
 from partners import payees
 from partners.actors import Actor
+from partners.letters import PayeeUnfit
 from partners.models import PayeeMethod
 from payouts import rails
 from payouts.models import PayoutRun
-from payouts.rails.base import PayeeUnfit, Rail
+from payouts.rails.base import Rail
 
 # One run of a currency is built at a time: the second one sees what the first has claimed.
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('payout_run:' || %s, 0))"

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Final
 
 import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
@@ -134,9 +133,10 @@ def settle(
     """Close payouts by the bank's own bookings, all of these or none; the last closes the run.
 
     `account` is ours, by default the one that payouts leave from. Raises NotFound, IllegalMove,
-    UnknownPayout, BookingUnlike, BookingExists, BookedInFuture, PersonRequired.
+    UnknownPayout, UnknownAccount, BankRefInvalid, BookingUnlike, BookingExists, BookedInFuture,
+    DebtorNotSet, PersonRequired.
     """
-    person = actor.person_id()
+    person, ours = actor.person_id(), bank.own_account(account)
     with translated(), transaction.atomic(), connection.cursor() as cursor:
         lock_row(cursor, run_id, State.DISPATCHING)
         paid = {booking.payout_id: booking for booking in bookings}
@@ -146,7 +146,7 @@ def settle(
         now = clock.now()
         BankBooking.objects.bulk_create(
             BankBooking(
-                account=account or settings.DEBTOR_IBAN,
+                account=ours,
                 bank_ref=booking.bank_ref,
                 booked_on=booking.booked_on,
                 currency=booking.amount.currency,
@@ -220,6 +220,7 @@ def _check(booking: Booking, payouts: Mapping[int, Payout], *, pointer: str) -> 
         )
     if booking.amount != Money.from_minor(payout.net_minor, payout.currency):
         raise BookingUnlike(pointer=f"{pointer}/amount")
+    bank.check_ref(booking.bank_ref, pointer=f"{pointer}/bank_ref")
     bank.check_booked_on(booking.booked_on, pointer=f"{pointer}/booked_on")
 
 

@@ -109,6 +109,7 @@ BY_CONSTRAINT: Final = MappingProxyType(
         "funds_never_passed": LimitInUse,
         "journal_balances": Unbalanced,
         "journal_idem_key_key": AlreadyPosted,
+        "payment_attempt_move": IllegalMove,
         "payment_attempt_of_approved": IllegalMove,
         "payout_follows": IllegalMove,
         "payout_move": IllegalMove,

@@ -179,6 +179,14 @@ SELECT 'approved conversion without a share', conversion.id
 FROM conversion
 WHERE status = 'approved' AND NOT is_test
     AND NOT EXISTS (SELECT FROM conversion_share WHERE conversion_id = conversion.id)
+UNION ALL
+SELECT 'conversion unlike its shares', conversion.id
+FROM conversion JOIN (
+    SELECT conversion_id, sum(revenue_micros) AS revenue, sum(commission_micros) AS commission
+    FROM conversion_share WHERE role = 'base' GROUP BY conversion_id
+) shares ON shares.conversion_id = conversion.id
+WHERE status IN ('approved', 'reversed')
+    AND (revenue_micros <> revenue OR commission_micros <> commission)
 """
 
 _SILENT: Final = """
@@ -235,7 +243,7 @@ CHECKS: Final = (
     Check("J4", "every payout equals its lines and carries", _PAYOUTS),
     Check("J5", "every run equals its payouts, its file and its hash", _RUNS),
     Check("J6", "nothing is in clearing for an answered payout", _CLEARING),
-    Check("J7", "every share is one commission or waits to be", _COMPLETE),
+    Check("J7", "conversions equal their shares, each one commission or to be", _COMPLETE),
     Check("J8", "margins keep their floor", not_applicable="no margin floor is set"),
     Check(
         "J9",

@@ -14,16 +14,17 @@ from partners import payees
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.api.schema import by_role
+from partners.letters import NAME_MAX, TOWN_MAX
 from partners.models import Affiliate, PayeeMethod, Role
 
 
 class PayeeInput(StrictSerializer):
     """Bank details; they replace the ones before."""
 
-    holder = serializers.CharField(max_length=70)
+    holder = serializers.CharField(max_length=NAME_MAX)
     iban = serializers.CharField(max_length=50, write_only=True)
     country = serializers.RegexField(r"^[A-Z]{2}$")
-    town = serializers.CharField(max_length=35, required=False, allow_blank=True)
+    town = serializers.CharField(max_length=TOWN_MAX, required=False, allow_blank=True)
 
 
 class PayeeOutput(serializers.ModelSerializer[PayeeMethod]):

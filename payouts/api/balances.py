@@ -11,6 +11,7 @@ from network.api.fields import MoneyOf
 from network.api.parameters import id_parameter
 from network.api.views import Endpoint
 from partners.api.resources import ActorMixin
+from partners.auth import RoleNotAllowed
 from partners.models import Role
 from payouts import balances
 
@@ -69,6 +70,9 @@ class BalancesView(ActorMixin, Endpoint):
         if actor.sees_all:
             advertiser = id_parameter(request.query_params, "advertiser")
             affiliate = id_parameter(request.query_params, "affiliate")
+        elif request.query_params:
+            # One's own balances under another's id would be taken for the other's.
+            raise RoleNotAllowed("Only the network's people pick a partner.")
         every = actor.sees_all and advertiser is None and affiliate is None
         found = {
             "advertisers": balances.of_advertisers(advertiser) if advertiser or every else [],

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -382,7 +383,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='deposit',
-            constraint=models.UniqueConstraint(fields=('account', 'bank_ref'), name='deposit_bank_ref_once'),
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Upper('bank_ref'), name='deposit_bank_ref_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='deposit',
+            constraint=models.CheckConstraint(condition=models.Q(('account__regex', '^[A-Z0-9]+$'), ('bank_ref__regex', '^[!-~]+( [!-~]+)*$')), name='deposit_spelt_one_way'),
         ),
         migrations.AddConstraint(
             model_name='deposit',
@@ -410,7 +415,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='bankbooking',
-            constraint=models.UniqueConstraint(fields=('account', 'bank_ref'), name='bank_booking_ref_once'),
+            constraint=models.UniqueConstraint(models.F('account'), django.db.models.functions.text.Upper('bank_ref'), name='bank_booking_ref_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='bankbooking',
+            constraint=models.CheckConstraint(condition=models.Q(('account__regex', '^[A-Z0-9]+$'), ('bank_ref__regex', '^[!-~]+( [!-~]+)*$')), name='bank_booking_spelt_one_way'),
         ),
         migrations.AddConstraint(
             model_name='bankbooking',

@@ -1,9 +1,18 @@
 """Money that advertisers sent to the network."""
 
+from typing import Final
+
 from django.db import models
+from django.db.models.functions import Upper
 
 from partners.models import Advertiser, User
 from payouts.models.ledger import Journal
+
+# A booking of the bank under a second spelling would be a second booking: the account without
+# blanks and in capitals, the reference in what can be seen, with single spaces inside.
+SPELT_ONE_WAY: Final = models.Q(
+    account__regex=r"^[A-Z0-9]+$", bank_ref__regex=r"^[!-~]+( [!-~]+)*$"
+)
 
 
 class Deposit(models.Model):
@@ -22,7 +31,8 @@ class Deposit(models.Model):
     class Meta:
         db_table = "deposit"
         constraints = [
-            models.UniqueConstraint(fields=["account", "bank_ref"], name="deposit_bank_ref_once"),
+            models.UniqueConstraint("account", Upper("bank_ref"), name="deposit_bank_ref_once"),
+            models.CheckConstraint(condition=SPELT_ONE_WAY, name="deposit_spelt_one_way"),
             models.CheckConstraint(
                 condition=models.Q(amount_micros__gt=0), name="deposit_above_zero"
             ),

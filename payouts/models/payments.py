@@ -2,8 +2,10 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from partners.models import User
+from payouts.models.deposits import SPELT_ONE_WAY
 from payouts.models.runs import Payout, PayoutRun
 
 
@@ -79,7 +81,8 @@ class BankBooking(models.Model):
     class Meta:
         db_table = "bank_booking"
         constraints = [
-            models.UniqueConstraint(fields=["account", "bank_ref"], name="bank_booking_ref_once"),
+            models.UniqueConstraint("account", Upper("bank_ref"), name="bank_booking_ref_once"),
+            models.CheckConstraint(condition=SPELT_ONE_WAY, name="bank_booking_spelt_one_way"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="bank_booking_above_zero"),
         ]
 

@@ -5,20 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from network.errors import BadInput, Conflict
-
-
-class PayeeUnfit(BadInput):
-    """This rail cannot name the payee, or does not reach the account."""
-
-    code = "payee_unfit"
-
-
-class DebtorNotSet(Conflict):
-    """The network's own bank account is not set, or is not valid: see DEBTOR_NAME, DEBTOR_IBAN."""
-
-    code = "debtor_not_set"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:

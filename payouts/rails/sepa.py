@@ -13,13 +13,12 @@ from schwifty import BIC, IBAN, registry
 from schwifty.exceptions import SchwiftyException
 
 from network.money import Money
-from payouts.rails.base import DebtorNotSet, Order, PayeeUnfit, Payment
-from payouts.rails.letters import latin
+from partners.letters import NAME_MAX, TOWN_MAX, PayeeUnfit, latin, written
+from payouts.bank import DebtorNotSet
+from payouts.rails.base import Order, Payment
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 CURRENCY: Final = "EUR"
-NAME_MAX: Final = 70
-TOWN_MAX: Final = 35
 REMITTANCE_MAX: Final = 140
 
 
@@ -47,9 +46,9 @@ class SepaCreditTransfer:
         """PayeeUnfit for an account outside SEPA, or a name or town in other than Latin letters."""
         if not _in_sepa(iban[:2]):
             raise PayeeUnfit("the account is outside SEPA")
-        _written(holder, NAME_MAX)
+        written(holder, NAME_MAX)
         if town:
-            _written(town, TOWN_MAX)
+            written(town, TOWN_MAX)
 
     def render(self, order: Order) -> bytes:
         """The file; the same order gives the same bytes. PayeeUnfit or DebtorNotSet as above."""
@@ -67,7 +66,7 @@ def _header(initiation: etree._Element, order: Order) -> None:
     _inside(header, "MsgId", order.msg_id)
     _inside(header, "CreDtTm", order.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
     _totals(header, order)
-    _path(header, "InitgPty", "Nm").text = _written(settings.DEBTOR_NAME, NAME_MAX)
+    _path(header, "InitgPty", "Nm").text = written(settings.DEBTOR_NAME, NAME_MAX)
 
 
 def _payments(initiation: etree._Element, order: Order) -> None:
@@ -79,7 +78,7 @@ def _payments(initiation: etree._Element, order: Order) -> None:
     _totals(block, order)
     _path(block, "PmtTpInf", "SvcLvl", "Cd").text = "SEPA"
     _path(block, "ReqdExctnDt", "Dt").text = order.execute_on.isoformat()
-    _path(block, "Dbtr", "Nm").text = _written(settings.DEBTOR_NAME, NAME_MAX)
+    _path(block, "Dbtr", "Nm").text = written(settings.DEBTOR_NAME, NAME_MAX)
     _path(block, "DbtrAcct", "Id", "IBAN").text = IBAN(settings.DEBTOR_IBAN).compact
     agent = _path(block, "DbtrAgt", "FinInstnId")
     if settings.DEBTOR_BIC:
@@ -98,14 +97,14 @@ def _transfer(block: etree._Element, payment: Payment) -> None:
     amount.set("Ccy", CURRENCY)
     amount.text = _decimal(payment.amount_minor)
     creditor = _inside(transfer, "Cdtr")
-    _inside(creditor, "Nm", _written(payment.holder, NAME_MAX))
+    _inside(creditor, "Nm", written(payment.holder, NAME_MAX))
     if payment.town:
         # An address is structured or absent: banks refuse loose lines since November 2026.
         address = _inside(creditor, "PstlAdr")
-        _inside(address, "TwnNm", _written(payment.town, TOWN_MAX))
+        _inside(address, "TwnNm", written(payment.town, TOWN_MAX))
         _inside(address, "Ctry", payment.country)
     _path(transfer, "CdtrAcct", "Id", "IBAN").text = payment.iban
-    _path(transfer, "RmtInf", "Ustrd").text = _written(payment.remittance, REMITTANCE_MAX)
+    _path(transfer, "RmtInf", "Ustrd").text = written(payment.remittance, REMITTANCE_MAX)
 
 
 def _totals(parent: etree._Element, order: Order) -> None:
@@ -115,14 +114,6 @@ def _totals(parent: etree._Element, order: Order) -> None:
 
 def _decimal(minor: int) -> str:
     return Money.from_minor(minor, CURRENCY).text()
-
-
-def _written(text: str, length_max: int) -> str:
-    """The text in the bank's letters; PayeeUnfit where it has others, or too many."""
-    plain = latin(text)
-    if not plain or len(plain) > length_max:
-        raise PayeeUnfit()
-    return plain
 
 
 def _inside(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:

@@ -100,6 +100,27 @@ def test_a_wrong_iban_is_refused_and_not_repeated(alice, iban):
     assert not iban or iban not in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"holder": "Alice & Söhne <x>"}, "/holder"),
+        ({"holder": "Владимир"}, "/holder"),
+        ({"holder": "ß" * 36}, "/holder"),
+        ({"town": "山"}, "/town"),
+    ],
+)
+def test_a_name_that_no_bank_file_holds_is_refused_at_once(alice, change, pointer):
+    response = alice.api.post(URL, BODY | change)
+    faults = [(fault["pointer"], fault["code"]) for fault in response.json()["errors"]]
+    assert (response.status_code, faults) == (422, [(pointer, "payee_unfit")])
+    assert not PayeeMethod.objects.exists()
+
+
+def test_a_name_that_the_bank_writes_otherwise_is_kept_as_given(alice):
+    response = alice.api.post(URL, BODY | {"holder": "Alice & Söhne", "town": "Łódź"})
+    assert (response.status_code, response.json()["holder"]) == (201, "Alice & Söhne")
+
+
 def test_finance_sees_that_two_affiliates_share_an_account(alice, bob, fred):
     alice.api.post(URL, BODY)
     assert fred.api.get(URL).json()["results"][0]["shared"] is False

@@ -168,6 +168,8 @@ def test_every_write_that_moves_money_wants_an_idempotency_key(fred, path):
         ({"advertiser": "1"}, "invalid"),
         ({"bank_ref": ""}, "blank"),
         ({"bank_ref": "x" * 81}, "max_length"),
+        ({"bank_ref": "R1\u200b"}, "bank_ref_invalid"),
+        ({"account": "x"}, "unknown_account"),
         ({"booked_on": "yesterday"}, "invalid"),
         ({"booked_on": "2999-01-01"}, "booked_in_future"),
         ({"booked_on": "0001-01-01"}, "day_out_of_range"),
@@ -373,7 +375,9 @@ def test_everybody_sees_their_own_balances(fred, alice, bob):
 
 def test_another_partners_balance_is_not_asked_for(alice, bob):
     payable(bob.affiliate, "3")
-    assert get(alice, "balances", affiliate=bob.affiliate.pk).json()["affiliates"] == []
+    for whose in ({"affiliate": bob.affiliate.pk}, {"advertiser": 1}):
+        answer = get(alice, "balances", **whose)
+        assert (answer.status_code, answer.json()["code"]) == (403, "role_not_allowed")
 
 
 def test_a_statement_is_for_its_affiliate_and_the_network(fred, alice, bob):

@@ -383,9 +383,28 @@ def test_a_booking_of_another_sum_is_refused(settled, fred):
         attack(
             "INSERT INTO bank_booking (account, bank_ref, booked_on, currency, amount_minor, "
             "payout_id, entered_by_id, created_at) "
-            "SELECT 'x', 'x', now(), 'EUR', net_minor + 1, id, %s, now() FROM payout",
+            "SELECT 'X', 'x', now(), 'EUR', net_minor + 1, id, %s, now() FROM payout",
             fred.user.pk,
         )
+
+
+@pytest.mark.parametrize(
+    ("account", "ref"),
+    [("DE 89", "R1"), ("de89", "R1"), ("", "R1"), ("DE89", "R1\u200b"), ("DE89", " R1")],
+)
+def test_a_booking_in_a_second_spelling_is_refused(settled, account, ref):
+    for table in ("deposit", "bank_booking"):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_get_expr(conbin, conrelid) FROM pg_constraint WHERE conname = %s",
+                [f"{table}_spelt_one_way"],
+            )
+            (rule,) = cursor.fetchone()
+            cursor.execute(
+                f"SELECT {rule} FROM (VALUES (%s::text, %s::text)) given (account, bank_ref)",
+                [account, ref],
+            )
+            assert cursor.fetchone() == (False,)
 
 
 def test_lines_are_released_by_no_other_run_than_a_cancelled_one(locked):

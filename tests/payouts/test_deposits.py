@@ -36,10 +36,43 @@ def test_a_booking_is_one_deposit(acme, rival, fred):
     assert (Deposit.objects.count(), Journal.objects.count(), Funds.objects.count()) == (1, 1, 1)
 
 
-def test_two_accounts_of_ours_may_use_the_same_reference(acme, fred):
-    record(acme.advertiser, fred.actor)
-    record(acme.advertiser, fred.actor, account="another account")
-    assert Funds.objects.get().available_micros == 200_000_000
+@pytest.mark.parametrize("account", ["DE89 3704 0044 0532 0130 00", "de89370400440532013000"])
+def test_our_account_is_one_account_in_any_spelling(acme, fred, account):
+    assert record(acme.advertiser, fred.actor).account == "DE89370400440532013000"
+    with pytest.raises(DepositExists):
+        record(acme.advertiser, fred.actor, account=account)
+    assert Deposit.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "account", ["x", "FR1420041010050500013M02606", "DE89370400440532013000\u200b"]
+)
+def test_an_account_that_is_not_ours_is_refused(acme, fred, account):
+    with pytest.raises(bank.UnknownAccount):
+        record(acme.advertiser, fred.actor, account=account)
+    assert not Journal.objects.exists()
+
+
+def test_without_an_account_of_ours_nothing_is_booked(acme, fred, settings):
+    settings.DEBTOR_IBAN = ""
+    with pytest.raises(bank.DebtorNotSet):
+        record(acme.advertiser, fred.actor)
+
+
+def test_a_reference_is_one_reference_in_any_case(acme, fred):
+    record(acme.advertiser, fred.actor, bank_ref="nb 1:a")
+    with pytest.raises(DepositExists):
+        record(acme.advertiser, fred.actor, bank_ref="NB 1:A")
+    assert (Deposit.objects.count(), Journal.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "ref", ["", " R1", "R1 ", "R  1", "R1\u200b", "R1\n", "Ｒ1", "R\xa01", "Ré"]
+)
+def test_a_reference_that_could_be_another_spelling_is_refused(acme, fred, ref):
+    with pytest.raises(bank.BankRefInvalid):
+        record(acme.advertiser, fred.actor, bank_ref=ref)
+    assert not Journal.objects.exists()
 
 
 def test_a_booking_of_tomorrow_is_refused(acme, fred):

@@ -8,8 +8,8 @@ from network import clock
 from network.money import Money
 from partners.models import Affiliate
 from payouts import commissions, drafts, payments, rails, runs
+from payouts.bank import DebtorNotSet
 from payouts.models import PayoutCarry, PayoutLine, PayoutRun
-from payouts.rails.base import DebtorNotSet
 from tests import factories
 from tests.payouts.earning import (
     book,

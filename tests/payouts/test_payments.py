@@ -103,6 +103,20 @@ def test_a_booking_settles_one_payout(sent, fred):
         payments.settle(run_id=sent.pk, bookings=[booking(first)], actor=fred.actor)
 
 
+def test_a_debit_is_one_debit_in_any_spelling(sent, fred):
+    first, second = sent.payouts.order_by("pk")
+    twice = [booking(first, bank_ref="r1"), booking(second, bank_ref="R1")]
+    with pytest.raises(BookingExists):
+        payments.settle(run_id=sent.pk, bookings=twice, actor=fred.actor)
+    unseen = booking(first, bank_ref="r1\u200b")
+    with pytest.raises(bank.BankRefInvalid) as refusal:
+        payments.settle(run_id=sent.pk, bookings=[unseen], actor=fred.actor)
+    assert refusal.value.errors[0].pointer == "/bookings/0/bank_ref"
+    with pytest.raises(bank.UnknownAccount):
+        payments.settle(run_id=sent.pk, bookings=twice[:1], actor=fred.actor, account="x")
+    assert not BankBooking.objects.exists()
+
+
 def test_two_bookings_for_one_payout_are_refused(sent, fred):
     payout = sent.payouts.first()
     twice = [booking(payout), booking(payout, bank_ref="OTHER")]
@@ -150,6 +164,14 @@ def test_a_payout_has_one_answer(sent, fred):
     for payout in (first, second):
         with pytest.raises(IllegalMove):
             payments.reject(payout_id=payout.pk, evidence="AC01", actor=fred.actor)
+
+
+def test_a_settled_payout_of_an_open_run_is_not_rejected(sent, fred):
+    first, _ = sent.payouts.order_by("pk")
+    payments.settle(run_id=sent.pk, bookings=[booking(first)], actor=fred.actor)
+    with pytest.raises(IllegalMove):
+        payments.reject(payout_id=first.pk, evidence="AC01", actor=fred.actor)
+    assert Payout.objects.get(pk=first.pk).state == "settled"
 
 
 def test_an_affiliate_sees_its_own_payouts_once_they_are_promised(approved, alice, acme, fred):

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from network.money import Money
+from partners.letters import PayeeUnfit, latin
 from payouts import bank
-from payouts.rails.base import DebtorNotSet, Order, PayeeUnfit, Payment
-from payouts.rails.letters import latin
+from payouts.bank import DebtorNotSet
+from payouts.rails.base import Order, Payment
 from payouts.rails.sepa import NAMESPACE, SepaCreditTransfer
 from tests.payouts.earning import IBANS
 

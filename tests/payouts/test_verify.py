@@ -6,10 +6,15 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connections, transaction
+from django.db.models import F
 
 from payouts import payments
 from payouts.verify import CHECKS, verify
-from tests.payouts.earning import booking, earn, payable, reverse, sent_run, violations
+from tests import factories
+from tests.payouts.earning import booking, deposit, earn, payable, reverse, sent_run, violations
+from tests.tracking.rows import make_conversion
+from tracking.conversions import lifecycle
+from tracking.conversions.models import Conversion
 
 NOT_APPLICABLE = {"J8", "J9", "J11"}
 
@@ -88,6 +93,21 @@ def test_books_that_were_kept_by_the_verbs_are_clean(lived_in):
 def test_a_planted_fault_is_found(lived_in, statement, found):
     plant(statement)
     assert found in {each.check.code for each in verify() if each.status == "violated"}
+
+
+@pytest.mark.parametrize("column", ["revenue_micros", "commission_micros"])
+@pytest.mark.parametrize("status", ["approved", "reversed"])
+def test_a_conversion_that_says_other_than_its_shares_is_found(db, fred, status, column):
+    link = factories.make_link()
+    deposit(link.offer.advertiser, "1000", fred.actor)
+    conversion = make_conversion(link)
+    lifecycle.approve(conversion.pk, reason="manager_approve", actor="user:1")
+    if status == "reversed":
+        lifecycle.reverse(conversion.pk, reason="returned", actor="user:1")
+    assert violations() == []
+    Conversion.objects.update(**{column: F(column) + 1})
+    (found,) = violations()
+    assert found.startswith("J7: [{'fault': 'conversion unlike its shares'")
 
 
 def test_the_command_prints_a_table_and_ends_well(lived_in):

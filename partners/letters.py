@@ -5,6 +5,12 @@ import unicodedata
 from types import MappingProxyType
 from typing import Final
 
+from network.errors import BadInput
+
+# What a bank file has room for, in its own letters.
+NAME_MAX: Final = 70
+TOWN_MAX: Final = 35
+
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9/?:().,'+ -]*")
 
 # Letters and marks that Unicode does not take apart into a plain letter and an accent.
@@ -27,6 +33,20 @@ _WRITTEN: Final = MappingProxyType(
         ord("\N{NO-BREAK SPACE}"): " ",
     }
 )
+
+
+class PayeeUnfit(BadInput):
+    """No bank file can name this payee, or reach the account."""
+
+    code = "payee_unfit"
+
+
+def written(text: str, length_max: int, *, pointer: str = "") -> str:
+    """The text in the letters that banks take; PayeeUnfit where it has others, or too many."""
+    plain = latin(text)
+    if not plain or len(plain) > length_max:
+        raise PayeeUnfit(pointer=pointer)
+    return plain
 
 
 def latin(text: str) -> str | None:
