@@ -9,6 +9,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Final
 
+import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -22,6 +23,8 @@ from network.models import Heartbeat
 
 BEAT: Final = "beat"
 BEAT_LATE_AFTER: Final = timedelta(seconds=60)
+# libpq knows no shorter patience.
+DATABASE_ANSWERS_WITHIN_S: Final = 2
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +41,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 while requests can be served; 503 with the part that is in the way."""
     try:
+        _knock()
         parts = {"database": "ok", "migrations": _migrations(), "beat": _beat()}
-    except (DatabaseError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError, psycopg.OperationalError) as error:
         log.warning("ready.database_away", error=str(error))
         parts = {"database": "away"}
     parts["broker"] = _broker()
@@ -59,6 +63,15 @@ def beat() -> None:
         unique_fields=["name"],
         update_fields=["at"],
     )
+
+
+def _knock() -> None:
+    """psycopg's OperationalError where PostgreSQL takes nobody in within the time.
+
+    A new connection, because one of the pool would wait without end for a server that hangs.
+    """
+    address = connection.get_connection_params()
+    psycopg.connect(**address | {"connect_timeout": DATABASE_ANSWERS_WITHIN_S}).close()
 
 
 def _migrations() -> str:

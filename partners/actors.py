@@ -42,6 +42,14 @@ class Actor:
         return "/".join(filter(None, (key, person)))
 
     @property
+    def capacity(self) -> str:
+        """The actor with the role and organisation it acts for: whose Idempotency-Key it is.
+
+        One person may repeat a key in another membership and mean another request.
+        """
+        return f"{self.label}@{self.role}:{self.organisation_id}"
+
+    @property
     def pk(self) -> str:
         """What request limits are counted by."""
         return self.label

@@ -25,7 +25,8 @@ def check_url(url: str, *, pointer: str) -> None:
     try:
         _check_syntax(url)
         parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except (ValidationError, ValueError):
         raise UrlInvalid(pointer=pointer) from None
-    if not url.isascii() or not parts.hostname or "@" in parts.netloc:
+    if not url.isascii() or not host or port == 0 or "@" in parts.netloc:
         raise UrlInvalid(pointer=pointer)

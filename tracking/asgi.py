@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from partners.watcher import Watcher
 from tracking.clicks.edge import PREFIX, ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
-from tracking.clicks.record import Recorder
+from tracking.clicks.record import COMMIT_MAX_S, Recorder
 from tracking.conversions.desk import Desk
 from tracking.conversions.edge import PATH, ReportEdge
 from tracking.responses import Receive, Scope, Send, json, page
@@ -29,10 +29,10 @@ DRAIN_MAX_S: Final = 10.0
 class Tracker:
     """Both edges on one event loop; clicks, reports, configuration have a connection each."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
         self.watcher = Watcher(conninfo)
-        self.recorder = Recorder(conninfo)
-        self.desk = Desk(conninfo)
+        self.recorder = Recorder(conninfo, commit_max_s=commit_max_s)
+        self.desk = Desk(conninfo, commit_max_s=commit_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
         runs = (self.watcher.run(), self.recorder.run(), self.reports.run())

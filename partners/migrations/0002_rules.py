@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from network.sql import append_only, update_only
+from network.sql import APP_ROLE, append_only, update_only
 
 # What the tracker keeps in memory. A change of any of these bumps the version in its own
 # transaction and rings the bell; the version row, not the bell, is what a tracker trusts.
@@ -17,7 +17,7 @@ WATCHED = (
     "terms",
 )
 
-CONFIG_CHANGED = """
+CONFIG_CHANGED = f"""
 INSERT INTO config_version (id, version) VALUES (1, 1);
 
 CREATE FUNCTION config_changed() RETURNS trigger
@@ -27,6 +27,23 @@ BEGIN
     PERFORM pg_notify('config', '');
     RETURN NULL;
 END $$;
+
+-- The function writes as the owner; whoever else set the version back would hide a change.
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON config_version FROM {APP_ROLE};
+"""
+
+# Who signs does so for good: back at a token, a report could be forged by who once saw that token.
+REPORT_AUTH_STAYS = """
+CREATE FUNCTION report_auth_stays() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'an advertiser that signs its reports goes on signing them'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'report_auth_stays';
+END $$;
+
+CREATE TRIGGER report_auth_stays BEFORE UPDATE OF report_auth ON advertiser
+    FOR EACH ROW WHEN (OLD.report_auth = 'hmac' AND NEW.report_auth <> 'hmac')
+    EXECUTE FUNCTION report_auth_stays();
 """
 
 
@@ -46,6 +63,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             CONFIG_CHANGED, "DROP FUNCTION config_changed; DELETE FROM config_version"
         ),
+        migrations.RunSQL(REPORT_AUTH_STAYS, "DROP FUNCTION report_auth_stays CASCADE"),
         *(watch(table) for table in WATCHED),
         append_only("terms"),
         # An approval names a version of a payee: what it stands for must not change under it.

@@ -66,6 +66,8 @@ def test_an_advertiser_cannot_draft_for_another(acme, rival):
         ({"landing_url": "https://shop.example/\u00e9"}, "/landing_url", "url_invalid"),
         ({"landing_url": "https://shop.example/\r\nX: y"}, "/landing_url", "url_invalid"),
         ({"landing_url": "https://[::1/"}, "/landing_url", "url_invalid"),
+        ({"landing_url": "https://shop.example:99999/"}, "/landing_url", "url_invalid"),
+        ({"landing_url": "https://shop.example:0/"}, "/landing_url", "url_invalid"),
         ({"fallback_url": "//shop.example"}, "/fallback_url", "url_invalid"),
         ({"currency": "EUX"}, "/currency", "unknown_currency"),
         ({"currency": "eur"}, "/currency", "unknown_currency"),

@@ -1,5 +1,7 @@
 """People sign in and out; writes need the CSRF token; no password is found by trying."""
 
+from ipaddress import ip_network
+
 import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
@@ -103,6 +105,19 @@ def test_tries_from_many_addresses_are_counted_for_the_account(olga_with_passwor
         for n in range(11)
     ]
     assert answers[-1] == 429
+
+
+def test_tries_through_a_proxy_are_counted_for_the_visitor(olga_with_password, settings):
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+
+    def tries(visitor, count):
+        client = APIClient(REMOTE_ADDR="10.0.0.1", headers={"x-forwarded-for": visitor})
+        bodies = [{"email": f"{n}@test.example", "password": "wrong"} for n in range(count)]
+        return [client.post(URL, body).status_code for body in bodies]
+
+    assert tries("203.0.113.7", 11)[-1] == 429
+    assert tries("203.0.113.8", 1) == [401]
+    assert tries("203.0.113.7, 203.0.113.9", 1) == [401]
 
 
 def test_people_sign_in_while_the_cache_is_away(olga_with_password, browser, settings):

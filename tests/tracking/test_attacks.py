@@ -125,3 +125,9 @@ def test_an_action_is_one_conversion_whoever_writes_it(stored):
             "INSERT INTO conversion_key (kind, scope, key, conversion_id) "
             f"SELECT kind, scope, key, '{other.pk}' FROM conversion_key"
         )
+
+
+@pytest.mark.parametrize("day", ["1989-12-31", "2200-01-01", "0044-03-15 BC", "infinity"])
+def test_no_partition_is_made_for_a_day_that_nobody_clicks_on(stored, day):
+    with pytest.raises(IntegrityError, match="no clicks are kept for"):
+        attack(f"SELECT make_click_partition('{day}')")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from network import address
 from network.ids import uuid7
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
-from tracking.clicks import address, ids, query
+from tracking.clicks import ids, query
 from tracking.clicks.evaluate import evaluate
 from tracking.clicks.landing import fallback, landing
 

@@ -91,6 +91,15 @@ def test_a_signed_report_is_taken_and_its_signature_not_kept(fresh_db, click, sh
     assert report.query.endswith("&sig=[hidden]")
 
 
+@pytest.mark.parametrize("order", ["K%E4se", "K%F6se"])
+def test_an_order_that_is_no_utf_8_is_malformed_and_leaves_nothing(fresh_db, click, shop, order):
+    path = shop.path(click_id=click, order_id="ORDER", amount="9.00").replace("ORDER", order)
+    answer = get(fresh_db, path)
+    assert (answer.status, answer.json["code"]) == (400, "malformed")
+    assert not Report.objects.exists()
+    assert not ReportNonce.objects.exists()
+
+
 def test_a_signature_in_headers_covers_a_json_body(fresh_db, click, shop):
     body = json.dumps({"advertiser": "acme", "click_id": click, "order_id": "1", "amount": "9.00"})
     ts = str(int(time.time()))

@@ -25,6 +25,16 @@ def test_query_and_form_are_one_set_of_fields():
     assert said.fields == {"advertiser": "acme", "order_id": "a b", "amount": "1.50"}
 
 
+def test_what_nobody_reads_may_come_twice_and_in_any_bytes():
+    assert read(b"x=%E4&x=%F6&goal=a").fields == {"goal": "a"}
+    body = b'{"x": {"goal": 1, "goal": 2}, "y": 1, "y": ' + b"1" * 300 + b', "goal": "a"}'
+    assert read(body=body, headers=JSON).fields == {"goal": "a"}
+
+
+def test_a_field_is_utf_8_written_out_or_not():
+    assert read("order_id=Kä%C3%B6+1".encode()).fields == {"order_id": "Käö 1"}
+
+
 def test_json_keeps_its_types_and_null_is_absent():
     said = read(body=b'{"order_id": 7, "amount": 1.5, "goal": null, "x": [1]}', headers=JSON)
     assert said.fields == {"order_id": 7, "amount": 1.5}
@@ -39,6 +49,12 @@ def test_json_keeps_its_types_and_null_is_absent():
         (b"", b"[]", JSON),
         (b"", b"{", JSON),
         (b"", b'{"goal": "\xff"}', JSON),
+        (b"", b'{"goal": "a", "x": 1, "goal": "b"}', JSON),
+        (b"", b'{"goal": "a", "g\\u006fal": "a"}', JSON),
+        (b"", b'{"x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}", JSON),
+        (b"order_id=K%E4se", b"", FORM),
+        (b"order_id=K\xe4se", b"", FORM),
+        (b"", b"order_id=K%F6se", FORM),
         (b"", b"x", {b"content-type": b"multipart/form-data; boundary=x"}),
     ],
 )

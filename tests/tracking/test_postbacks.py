@@ -185,7 +185,7 @@ def test_a_worker_that_dies_after_the_call_repeats_it_with_the_same_id(link, rec
     make_conversion(link)
     consume_all()
     (leased,) = send._lease(10)
-    send._call(leased)  # and the process ends here, before it could write that down
+    send._call(leased, timeout_s=1.0)  # and the process ends here, before it could write that down
     assert send.send_due() == 0
     clock.forward(minutes=4)
     assert send.send_due() == 1

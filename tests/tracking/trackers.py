@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from tracking.asgi import Tracker
+from tracking.clicks.record import COMMIT_MAX_S
 
 Told = TypeVar("Told")
 
@@ -25,11 +26,16 @@ class Answer:
         return json.loads(self.body)
 
 
-def tell(url: str, story: Callable[["Visitor"], Awaitable[Told]]) -> Told:
+def tell(
+    url: str,
+    story: Callable[["Visitor"], Awaitable[Told]],
+    *,
+    commit_max_s: float = COMMIT_MAX_S,
+) -> Told:
     """Run a tracker on this database for the length of a story; the story's result."""
 
     async def run() -> Told:
-        tracker = Tracker(url)
+        tracker = Tracker(url, commit_max_s=commit_max_s)
         try:
             async with asyncio.timeout(30):
                 while not (tracker.recorder.connected and tracker.watcher.snapshot):

@@ -10,11 +10,12 @@ from typing import Final
 
 from django.conf import settings
 
+from network import address
 from network.errors import PeractionError, Unavailable
 from network.ids import uuid7, uuid7_time
 from partners.snapshot import Link
 from partners.watcher import Watcher
-from tracking.clicks import address, ids, pages, query, row
+from tracking.clicks import ids, pages, query, row
 from tracking.clicks.evaluate import OK, evaluate
 from tracking.clicks.landing import fallback, landing
 from tracking.clicks.record import Recorder

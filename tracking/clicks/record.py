@@ -9,6 +9,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from network.errors import Unavailable
+from network.patience import hanging_up
 from tracking.batches import Batches
 from tracking.clicks.row import COPY
 
@@ -29,8 +30,9 @@ _Row = tuple[date, str]  # the day of the click in UTC, and its COPY line
 class Recorder:
     """The one writer of clicks of this process, on a connection of its own."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
         self._conninfo = conninfo
+        self._commit_max_s: Final = commit_max_s
         self._connection: AsyncConnection[Any] | None = None
         self._lost = asyncio.Event()
         self._days: set[date] = set()
@@ -99,13 +101,10 @@ class Recorder:
         if connection is None:
             raise Unavailable("clicks cannot be stored right now")
         try:
-            async with (
-                asyncio.timeout(COMMIT_MAX_S),
-                connection.cursor() as cursor,
-                cursor.copy(COPY) as copy,
-            ):
-                await copy.write(lines.encode("utf-8", "replace"))
-        except (psycopg.OperationalError, TimeoutError) as error:
+            with hanging_up(connection, patience_s=self._commit_max_s):
+                async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+                    await copy.write(lines.encode("utf-8", "replace"))
+        except psycopg.OperationalError as error:
             # Perhaps stored, perhaps not: nobody is told that it was.
             log.warning("clicks.commit_unknown", error=str(error))
             await self._drop(connection)
@@ -125,8 +124,9 @@ class Recorder:
             if self._connection is None:
                 return
             try:
-                for each in (day, day + timedelta(days=1)):
-                    await self._connection.execute("SELECT make_click_partition(%s)", [each])
+                with hanging_up(self._connection, patience_s=self._commit_max_s):
+                    for each in (day, day + timedelta(days=1)):
+                        await self._connection.execute("SELECT make_click_partition(%s)", [each])
             except psycopg.Error as error:
                 log.warning("clicks.no_partition", day=str(day), error=str(error))
                 return

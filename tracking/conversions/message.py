@@ -1,9 +1,10 @@
 """A report as it comes over HTTP: its fields, and its raw form without secrets."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import unquote_plus
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote_plus, unquote_to_bytes
 
 import orjson
 
@@ -18,6 +19,7 @@ HIDDEN: Final = "[hidden]"
 _JSON: Final = ("application/json", "+json")
 _FORM: Final = "application/x-www-form-urlencoded"
 
+Value = TypeVar("Value")
 Fields = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
 
@@ -40,10 +42,11 @@ class Message:
 def read(*, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> Message:
     """Take a request apart.
 
-    Malformed where the body is neither a form nor a JSON object, or a field comes twice: two values
-    of one name leave room for two readings.
+    Malformed where the body is neither a form nor a JSON object, a field comes twice (two values
+    of one name leave room for two readings), or a field is no UTF-8: read with stand-ins for what
+    cannot be read, two orders would become one.
     """
-    in_query = _once(_pairs(query))
+    in_query = _form(query)
     in_body, stored_body = _body(headers.get(b"content-type", b""), body)
     both = in_query.keys() & in_body.keys()
     if both:
@@ -69,7 +72,7 @@ def _body(content_type: bytes, body: bytes) -> tuple[dict[str, Any], str]:
     if kind.endswith(_JSON):
         return _json(body)
     if kind in ("", _FORM):
-        return _once(_pairs(body)), _hidden(body)
+        return _form(body), _hidden(body)
     raise Malformed("Send a form or JSON.")
 
 
@@ -81,6 +84,7 @@ def _json(body: bytes) -> tuple[dict[str, Any], str]:
     if not isinstance(document, dict):
         raise Malformed("The body is no JSON object.")
     kept = body.decode()
+    _refuse_twice(kept)
     if SECRET & document.keys():
         shown = {name: HIDDEN if name in SECRET else value for name, value in document.items()}
         kept = orjson.dumps(shown).decode()
@@ -88,14 +92,35 @@ def _json(body: bytes) -> tuple[dict[str, Any], str]:
     return {name: value for name, value in fields.items() if value is not None}, kept
 
 
-def _pairs(raw: bytes) -> Iterable[tuple[str, str]]:
-    for pair in raw.decode("utf-8", "replace").split("&"):
-        name, _, value = pair.partition("=")
-        yield unquote_plus(name, errors="replace"), unquote_plus(value, errors="replace")
+def _refuse_twice(text: str) -> None:
+    """Malformed where a JSON object has a field twice, which orjson would read as the last one."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.") from None
+    _once(pairs)
 
 
-def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def _form(raw: bytes) -> dict[str, Any]:
+    """The fields of a query or a form."""
     fields: dict[str, Any] = {}
+    for name, value in _once(_pairs(raw)).items():
+        try:
+            fields[name] = value.decode()
+        except UnicodeDecodeError:
+            raise Malformed(f"`{name}` is not UTF-8.") from None
+    return fields
+
+
+def _pairs(raw: bytes) -> Iterable[tuple[str, bytes]]:
+    for pair in raw.replace(b"+", b" ").split(b"&"):
+        name, _, value = pair.partition(b"=")
+        yield unquote_to_bytes(name).decode("utf-8", "replace"), unquote_to_bytes(value)
+
+
+def _once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """The fields among names and values; Malformed where one comes twice."""
+    fields: dict[str, Value] = {}
     for name, value in pairs:
         if name in FIELDS:
             if name in fields:

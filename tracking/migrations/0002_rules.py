@@ -45,6 +45,11 @@ DECLARE
     since timestamptz := day::timestamp AT TIME ZONE 'UTC';
     till timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
 BEGIN
+    -- The application may call this, and shall not fill the catalogue with days of nobody's.
+    IF (day BETWEEN '1990-01-01' AND '2199-12-31') IS NOT TRUE THEN
+        RAISE EXCEPTION 'no clicks are kept for %', day
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'click_partition_day';
+    END IF;
     IF to_regclass(name) IS NOT NULL THEN
         RETURN false;
     END IF;
