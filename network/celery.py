@@ -44,6 +44,7 @@ def make_app(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
+        task_routes={name: {"queue": queue} for name, queue in settings.OWN_QUEUES.items()},
         task_time_limit=300,  # below the visibility timeout, or a long task would run twice
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,

@@ -1,4 +1,4 @@
-"""Around every request of the web server: an id for the logs, and headers that guard a browser."""
+"""Around every request of the web server: whom we believe, an id for the logs, guarding headers."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+
+from network import address
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -20,6 +22,17 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+def forwarded_scheme(handler: Handler) -> Handler:
+    """Forget X-Forwarded-Proto unless one of our own proxies says it: Django believes anybody."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        if not address.is_proxy(request.META.get("REMOTE_ADDR", "")):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+        return handler(request)
+
+    return handle
 
 
 def request_id(handler: Handler) -> Handler:

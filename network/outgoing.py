@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 import httpx
@@ -20,6 +20,15 @@ from django.conf import settings
 
 TIMEOUT_S: Final = 10.0
 BODY_BYTES_MAX: Final = 4_096
+
+# What is_global lets through in some releases of Python, and no partner's server is at: protocol
+# assignments, relays of 6to4, site-local addresses, documentation.
+_NEVER: Final = tuple(
+    map(
+        ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20", "fec0::/10"),
+    )
+)
 
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -95,6 +104,8 @@ def may_call(address: Address) -> bool:
             return False
     if any(address in network for network in settings.OUTGOING_ALLOW):
         return True
+    if any(address in network for network in _NEVER):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 

@@ -55,6 +55,13 @@ BLIND_INDEX_KEY = b"".join(env_keys("BLIND_INDEX_KEY", _unless_test("b1" * 32)))
 # --- Data ----------------------------------------------------------------------------------------
 
 DB_POOL_MAX = env_int("DB_POOL_MAX", 8, least=1)
+# A server that is gone without a word is noticed within half a minute; the address may say else.
+DB_SILENCE = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 # A statement that waits longer gives up and its caller tries again: nobody queues for ever.
 DB_LOCK_TIMEOUT_S = env_int("DB_LOCK_TIMEOUT_S", 10)
 DB_STATEMENT_TIMEOUT_S = env_int("DB_STATEMENT_TIMEOUT_S", 120)
@@ -67,8 +74,11 @@ def _application_database() -> dict[str, Any]:
     )
     timeouts = (
         f"-c lock_timeout={DB_LOCK_TIMEOUT_S}s -c statement_timeout={DB_STATEMENT_TIMEOUT_S}s"
+        # The server notices a machine of ours that is gone, and frees the locks of its sessions.
+        " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
     )
     given = database["OPTIONS"].get("options", "")
+    database["OPTIONS"] = DB_SILENCE | database["OPTIONS"]
     database["OPTIONS"] |= {
         "options": f"{timeouts} {given}".strip(),
         # A pool that gives up soon tries anew for the next request; one that does not would grow
@@ -117,6 +127,10 @@ BEAT_SCHEDULE = {
     "network.prune_idempotency": 3600,
 }
 
+# Tasks that wait for the servers of others, and the queue that each has to itself: however slow
+# those are, the worker that judges and posts never waits for them.
+OWN_QUEUES = {"tracking.deliver_postbacks": "postbacks"}
+
 
 # --- Business ------------------------------------------------------------------------------------
 
@@ -154,6 +168,7 @@ INSTALLED_APPS = [
     "payouts.apps.PayoutsConfig",
 ]
 MIDDLEWARE = [
+    "network.middleware.forwarded_scheme",
     "network.middleware.request_id",
     "network.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",

@@ -207,6 +207,7 @@ class Stack:
         granian = (sys.executable, "-m", "granian", "--no-ws", "--respawn-failed-workers",
                    "--workers-kill-timeout", "5", "--host", _HOST)  # fmt: skip
         celery = (sys.executable, "-m", "celery", "-A", "network")
+        worker = (*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
         return [
             Child(
                 name="tracker",
@@ -218,15 +219,22 @@ class Stack:
             ),
             Child(
                 name="web",
-                argv=[*granian, "--port", str(self._web_port), "--interface", "wsgi",
-                      "--workers", "1", "--blocking-threads", "4", "network.wsgi:application"],
+                argv=[*granian, "--port", str(self._web_port), "--interface", "asgi",
+                      "--workers", "1", "--http", "1", "--backpressure", "4096",
+                      "--backlog", "4096", "network.asgi:application"],
                 env=env,
                 ready_url=f"{self._web_url}/healthz",
             ),
             Child(
                 name="worker",
-                argv=[*celery, "worker", "--concurrency", "2", "--loglevel", "INFO",
-                      "--without-gossip", "--without-mingle"],
+                argv=[*worker, "--queues", "celery", "--concurrency", "2"],
+                env=env,
+            ),
+            Child(
+                # Apart from the worker, or a partner's hanging server would hold up the money.
+                name="courier",
+                argv=[*worker, "--queues", "postbacks", "--concurrency", "1",
+                      "--hostname", "courier@%h"],
                 env=env,
             ),
             Child(

@@ -1,4 +1,4 @@
-"""The web server's entry: API and portal."""
+"""Django with API and portal; `network.asgi` reads the bodies in front of it."""
 
 import os
 

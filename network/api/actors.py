@@ -1,9 +1,23 @@
-"""Who asks, as an opaque string: what limits are counted by and idempotency keys belong to."""
+"""Who asks, as opaque strings: what limits are counted by and idempotency keys belong to."""
 
 from rest_framework.request import Request
+
+from network import address
 
 
 def actor_of(request: Request) -> str:
     """The label that authentication gave the actor, else the address the request came from."""
     label = getattr(request.user, "label", None)
-    return str(label) if label else f"ip:{request.META.get('REMOTE_ADDR', '')}"
+    return str(label) if label else f"ip:{_visitor(request)}"
+
+
+def capacity_of(request: Request) -> str:
+    """The actor in the organisation and role it acts for, where authentication knows of these."""
+    capacity = getattr(request.user, "capacity", None)
+    return str(capacity) if capacity else actor_of(request)
+
+
+def _visitor(request: Request) -> str:
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").encode("latin-1", "replace")
+    peer = request.META.get("REMOTE_ADDR", "")
+    return address.visitor(peer, [forwarded] if forwarded else []) or ""

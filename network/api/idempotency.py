@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from network import clock
-from network.api.actors import actor_of
+from network.api.actors import capacity_of
 from network.crypto import open_, seal
 from network.errors import IdempotencyInFlight, IdempotencyKeyRequired, IdempotencyMismatch
 from network.ids import uuid7
@@ -49,7 +49,7 @@ class KeyedRequest:
         parts = (str(request.method).encode(), path, request.body)
         # Hashes of parts, so that no two requests are one text when joined.
         whole = b"".join(hashlib.sha256(part).digest() for part in parts)
-        return cls(actor_of(request), key, hashlib.sha256(whole).hexdigest())
+        return cls(capacity_of(request), key, hashlib.sha256(whole).hexdigest())
 
     def lock(self) -> None:
         """Hold the key until the transaction ends; IdempotencyInFlight where another holds it.

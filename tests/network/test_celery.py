@@ -26,10 +26,10 @@ def broker(tmp_path):
     server.stop()
 
 
-def waiting(app):
+def waiting(app, queue="celery"):
     """The headers of the messages in the queue."""
     with app.connection_for_read() as connection:
-        messages = connection.default_channel.client.lrange("celery", 0, -1)
+        messages = connection.default_channel.client.lrange(queue, 0, -1)
     return [json.loads(message)["headers"] for message in messages]
 
 
@@ -39,6 +39,14 @@ def test_a_nudge_is_a_message_that_expires(broker):
     [headers] = waiting(app)
     assert headers["task"] == "tracking.judge"
     assert headers["expires"]
+
+
+def test_what_waits_for_the_servers_of_others_has_a_queue_of_its_own(broker):
+    app = make_app(broker.url())
+    Doorbell(app).ring("tracking.deliver_postbacks")
+    assert waiting(app) == []
+    [headers] = waiting(app, "postbacks")
+    assert headers["task"] == "tracking.deliver_postbacks"
 
 
 def test_a_dead_broker_costs_nothing_and_is_left_alone_for_a_while(caplog):

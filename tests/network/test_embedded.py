@@ -72,6 +72,18 @@ def test_a_second_start_finds_the_data_of_the_first(home, server):
     again.stop()
 
 
+def test_the_log_of_a_refused_row_shows_none_of_its_values(home, server):
+    server.start()
+    run(server, "CREATE TABLE account (iban text UNIQUE)")
+    row = "INSERT INTO account VALUES ('DE89370400440532013000')"
+    run(server, row)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run(server, row)
+    log = (home / "var" / "log" / "postgres.log").read_text()
+    assert "account_iban_key" in log
+    assert "DE89" not in log
+
+
 def test_a_killed_postmaster_recovers(server):
     server.start()
     run(server, "CREATE TABLE kept AS SELECT 7 AS value")

@@ -1,6 +1,10 @@
 """A process that lives, and one that can serve."""
 
+import os
+import signal
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -59,3 +63,18 @@ def test_without_the_database_it_does_not_serve(nobody, fresh_db, monkeypatch):
     monkeypatch.setitem(database["OPTIONS"]["pool"], "timeout", 0.2)
     status, word, parts = ready(nobody)
     assert (status, word, parts["database"]) == (503, "unready", "away")
+
+
+def test_with_a_database_that_hangs_it_says_so_soon(nobody, fresh_db):
+    with psycopg.connect(fresh_db.url) as one:
+        line = Path(f"/proc/{one.info.backend_pid}/stat").read_text()
+    server = int(line.rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGSTOP)
+    try:
+        started_s = time.monotonic()
+        status, word, parts = ready(nobody)
+        took_s = time.monotonic() - started_s
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert (status, word, parts["database"]) == (503, "unready", "away")
+    assert took_s < 4

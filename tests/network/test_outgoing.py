@@ -78,7 +78,8 @@ def test_our_own_network_is_never_called(receiver, settings):
     "address",
     ["10.1.2.3", "172.16.0.1", "192.168.1.1", "127.9.9.9", "169.254.169.254", "100.64.0.1",
      "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "fc00::1", "fe80::1", "ff0e::1",
-     "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "2001:db8::1"],
+     "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "2001:db8::1",
+     "192.0.0.8", "192.88.99.1", "2001:20::1", "3fff::1", "fec0::1", "feff::1"],
 )  # fmt: skip
 def test_internal_addresses_are_refused(settings, address):
     settings.OUTGOING_ALLOW = []

@@ -1,15 +1,20 @@
 """Messages on their way: leased, called, recorded; tried again for two days, then given up.
 
+One affiliate's slow server shall not hold up the others: a batch takes a few messages of each
+affiliate, and an address that was slow rests for a while with all that is due there.
+
 No transaction is open while an address takes its time. A worker pushes `due_at` ahead, commits,
 calls and records; one that dies in between leaves a message that comes due again with the same id.
 That is at least once, and the receiver dedupes on the id.
 """
 
 import random
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -19,8 +24,9 @@ from django.db import connection, transaction
 
 from network import clock, outgoing
 from network.crypto import Unreadable
-from network.errors import Conflict
+from network.errors import Conflict, RateLimited
 from network.ids import uuid7
+from network.locks import turn
 from network.outgoing import Outcome
 from network.webhooks import webhook_headers
 from tracking.postbacks import schedule
@@ -29,21 +35,34 @@ from tracking.postbacks.models import Delivery, Postback
 
 BATCH: Final = 64
 CALLS_AT_ONCE: Final = 16
+TIMEOUT_S: Final = 10.0
+# Of one affiliate in a batch, whatever number of addresses it has.
+SHARE: Final = 4
+# An address that took this long, or longer, for one message rests.
+SLOW_MS: Final = 5_000
+REST: Final = timedelta(minutes=1)
 # Well above the time in which a whole batch times out.
 LEASE: Final = timedelta(minutes=3)
 ERROR_MAX: Final = 200
+# A person waits for a test, and so does one of the few threads of the web server: some stay free.
+TEST_TIMEOUT_S: Final = 3.0
+TESTS_AT_ONCE: Final = 2
 
 log = structlog.get_logger(__name__)
+_tests: Final = threading.BoundedSemaphore(TESTS_AT_ONCE)
 
 _LEASE: Final = """
 UPDATE delivery SET due_at = %s, attempts = attempts + 1
 FROM postback
-WHERE postback.id = delivery.postback_id AND delivery.id IN (
-    SELECT waiting.id FROM delivery AS waiting JOIN postback AS wanted
-        ON wanted.id = waiting.postback_id
-    WHERE waiting.status = 'due' AND waiting.due_at <= %s AND wanted.active
-    ORDER BY waiting.due_at LIMIT %s
-    FOR UPDATE OF waiting SKIP LOCKED
+WHERE postback.id = delivery.postback_id AND delivery.status = 'due' AND delivery.id IN (
+    SELECT id FROM (
+        SELECT waiting.id, waiting.due_at, row_number() OVER (
+            PARTITION BY wanted.affiliate_id ORDER BY waiting.due_at, waiting.id
+        ) AS place
+        FROM delivery AS waiting JOIN postback AS wanted ON wanted.id = waiting.postback_id
+        WHERE waiting.status = 'due' AND waiting.due_at <= %s AND wanted.active
+    ) AS waiting
+    WHERE place <= %s ORDER BY place, due_at LIMIT %s
 )
 RETURNING delivery.id, delivery.attempts, delivery.body::text, postback.id, postback.url,
     postback.sealed_secret
@@ -54,6 +73,20 @@ class StillDue(Conflict):
     """The message is still on its way."""
 
     code = "still_due"
+
+
+class TestUnderWay(Conflict):
+    """Another test of this affiliate has not ended yet."""
+
+    code = "test_under_way"
+    retry_after_s = int(TEST_TIMEOUT_S)
+
+
+class TestsBusy(RateLimited):
+    """Others test their addresses at this moment; try again."""
+
+    code = "tests_busy"
+    retry_after_s = int(TEST_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +102,29 @@ class Leased:
 
 
 def send_due(limit: int = BATCH) -> int:
-    """Send up to `limit` due messages, several at once; returns how many were tried."""
-    leased = _lease(limit)
-    for message, outcome in _calls(leased):
-        _record(message, outcome)
-    return len(leased)
+    """Send up to `limit` due messages, several at once; returns how many were tried.
+
+    None while another process sends: each would take its share of a slow address, and as many
+    batches as there are processes would wait for it.
+    """
+    with turn("send_due") as ours:
+        if not ours:
+            return 0
+        leased = _lease(limit)
+        slow = set()
+        for message, outcome in _calls(leased):
+            _record(message, outcome)
+            if outcome.elapsed_ms >= SLOW_MS:
+                slow.add(message.postback_id)
+        _rest(slow)
+        return len(leased)
 
 
 def send_test(postback: Postback) -> Outcome:
-    """Send a made-up message now, signed like a real one, and say what came of it."""
+    """Send a made-up message now, signed like a real one, and say what came of it.
+
+    One at a time for an affiliate, or TestUnderWay; a few at once in this process, or TestsBusy.
+    """
     message = Leased(
         id=uuid7(),
         attempts=1,
@@ -86,7 +133,15 @@ def send_test(postback: Postback) -> Outcome:
         url=postback.url,
         sealed_secret=bytes(postback.sealed_secret),
     )
-    return _call(message)
+    with turn(f"send_test:{postback.affiliate_id}") as ours:
+        if not ours:
+            raise TestUnderWay()
+        if not _tests.acquire(blocking=False):
+            raise TestsBusy()
+        try:
+            return _call(message, timeout_s=TEST_TIMEOUT_S)
+        finally:
+            _tests.release()
 
 
 def replay(delivery: Delivery) -> None:
@@ -100,17 +155,18 @@ def replay(delivery: Delivery) -> None:
 def _lease(limit: int) -> list[Leased]:
     now = clock.now()
     with connection.cursor() as cursor:
-        cursor.execute(_LEASE, [now + LEASE, now, limit])
+        cursor.execute(_LEASE, [now + LEASE, now, SHARE, limit])
         return [Leased(*found) for found in cursor.fetchall()]
 
 
 def _calls(leased: list[Leased]) -> Iterator[tuple[Leased, Outcome]]:
     if leased:
         with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
-            yield from zip(leased, pool.map(_call, leased), strict=True)
+            call = partial(_call, timeout_s=TIMEOUT_S)
+            yield from zip(leased, pool.map(call, leased), strict=True)
 
 
-def _call(message: Leased) -> Outcome:
+def _call(message: Leased, *, timeout_s: float) -> Outcome:
     """Sign and post; runs in a thread and touches no database."""
     body = message.body.encode()
     try:
@@ -121,7 +177,7 @@ def _call(message: Leased) -> Outcome:
         secret, id=str(message.id), timestamp_s=clock.now_ms() // 1_000, body=body
     )
     headers = {"Content-Type": "application/json", **signed}
-    return outgoing.call("POST", message.url, headers=headers, content=body)
+    return outgoing.call("POST", message.url, headers=headers, content=body, timeout_s=timeout_s)
 
 
 def _record(message: Leased, outcome: Outcome) -> None:
@@ -149,3 +205,10 @@ def _record(message: Leased, outcome: Outcome) -> None:
         log.info("postback.given_up", delivery=str(message.id), **seen)
     else:
         own.update(due_at=due_at, **seen)
+
+
+def _rest(postback_ids: set[int]) -> None:
+    """Put off what is due at these addresses; what fails there next time makes them rest again."""
+    until = clock.now() + REST
+    due = Delivery.objects.filter(postback_id__in=postback_ids, status=Delivery.Status.DUE)
+    due.filter(due_at__lt=until).update(due_at=until)
