@@ -16,6 +16,7 @@ import pytest
 
 from tests import cdnow, scenery
 from tests.amounts import micros
+from tests.environment import LONG
 from tests.replay import PayingIn, Replay
 from tests.running import Api, Running, eventually
 from tests.shop import Browser
@@ -142,6 +143,7 @@ def click_rows(running: Running) -> dict[str, int]:
         }
 
 
+@pytest.mark.skipif(not LONG, reason="the kill test replays the same log; this one is in test-long")
 def test_the_purchase_log_pays_what_fractions_say(running: Running) -> None:
     replay, cast, fred, gina = begin(running)
     log = cdnow.purchases()
