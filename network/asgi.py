@@ -30,6 +30,8 @@ ANSWER_WITHIN_S: Final = 30.0
 HELD_BYTES_MAX: Final = 256 * 1024 * 1024
 # As many as the default pool has connections: nobody with a thread waits for one.
 THREADS: Final = 8
+# What says where a body ends, which is known once it is here.
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 
 class BodyTooSlow(PeractionError):
@@ -73,7 +75,8 @@ class BodyFirst:
         try:
             await self._fill(body, scope, receive)
             async with self._threads, ThreadSensitiveContext():
-                await self._application(scope, _given(bytes(body)), self._impatient(send))
+                whole = bytes(body)
+                await self._application(_sized(scope, whole), _given(whole), self._impatient(send))
         except PeractionError as error:
             await _refuse(scope, send, error)
         except SenderGone:
@@ -121,6 +124,15 @@ def _announced(scope: Scope) -> int:
         if name == b"content-length":
             return int(value)  # the server has refused what is no number
     return 0
+
+
+def _sized(scope: Scope, body: bytes) -> Scope:
+    """The request with the length that its body has.
+
+    A body that comes in chunks announces none, and Django reads no further than is announced.
+    """
+    others = [pair for pair in scope["headers"] if pair[0] not in _FRAMING]
+    return {**scope, "headers": [*others, (b"content-length", str(len(body)).encode())]}
 
 
 def _given(body: bytes) -> Receive:

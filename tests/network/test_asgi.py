@@ -19,7 +19,9 @@ class Echo:
 
     def __call__(self, environ, start_response):
         start_response("200 OK", [("X-Method", environ["REQUEST_METHOD"])])
-        self.chunks = iter([environ["wsgi.input"].read()])
+        # As Django reads: what is not announced is not there.
+        announced = int(environ.get("CONTENT_LENGTH") or 0)
+        self.chunks = iter([environ["wsgi.input"].read(announced)])
         return self
 
     def __iter__(self):

@@ -1,4 +1,4 @@
-"""Trackers as real server processes, each on a free port."""
+"""Our servers as real processes, each on a free port; trackers unless told otherwise."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from tests.running import ROOT, eventually, free_ports
 
 @dataclass(frozen=True)
 class Server:
-    """A tracker under granian."""
+    """A server under granian."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -27,13 +27,20 @@ class Server:
 
 
 @contextmanager
-def serve(environment: Mapping[str, str], *, log: Path, workers: int = 1) -> Iterator[Server]:
-    """A tracker that is ready, for as long as this lasts."""
+def serve(
+    environment: Mapping[str, str],
+    *,
+    log: Path,
+    workers: int = 1,
+    app: str = "tracking.asgi:app",
+    ready: str = "/readyz",
+) -> Iterator[Server]:
+    """A server of `app` that answers 200 at `ready`, for as long as this lasts."""
     (port,) = free_ports(1)
     command = [
         sys.executable, "-m", "granian", "--no-ws", "--interface", "asgi", "--host", "127.0.0.1",
         "--port", str(port), "--workers", str(workers), "--log-level", "warning",
-        "tracking.asgi:app",
+        app,
     ]  # fmt: skip
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -45,17 +52,18 @@ def serve(environment: Mapping[str, str], *, log: Path, workers: int = 1) -> Ite
             start_new_session=True,
         )
         try:
-            eventually(lambda: _is_ready(port), within_s=60, says="the tracker did not come up")
+            says = f"{app} did not come up"
+            eventually(lambda: _is_ready(port, ready), within_s=60, says=says)
             yield Server(port, process)
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
-def _is_ready(port: int) -> bool:
+def _is_ready(port: int, path: str) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False
