@@ -260,7 +260,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return Response(RunOutput(run).data)
 
     @extend_schema(responses=SkipOutput(many=True), filters=False)
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def skips(self, request: Request, pk: int) -> Response:
         """Everybody who was left out."""
         rows = self.get_object().skips.select_related("run").order_by("pk")
