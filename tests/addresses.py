@@ -1,9 +1,11 @@
-"""Every address of the API with its methods, from the URL map itself."""
+"""Every address of the API with its methods and parameters, from the URL map itself."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from django.urls import get_resolver
+from drf_spectacular.generators import SchemaGenerator
 
 BASE = "api/v1/"
 
@@ -16,6 +18,17 @@ def routes() -> set[tuple[str, str]]:
         if path.startswith(BASE)
         for method in _methods(view)
     }
+
+
+def parameters() -> Iterator[tuple[str, str]]:
+    """(address, name) of every query parameter that a GET has; ids in addresses are 1."""
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    for path, methods in paths.items():
+        if path.startswith(f"/{BASE}"):
+            address = re.sub(r"{\w+}", "1", path.removeprefix(f"/{BASE}"))
+            for parameter in methods.get("get", {}).get("parameters", ()):
+                if parameter["in"] == "query":
+                    yield address, parameter["name"]
 
 
 def shape(address: str) -> str:

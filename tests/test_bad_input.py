@@ -408,6 +408,14 @@ def test_a_filter_that_cannot_be_read_is_refused(send, address, query):
     assert faults(problem)[0][0] == f"?{query.split('=')[0]}"
 
 
+def test_a_parameter_without_a_value_is_refused_everywhere(send):
+    known = list(addresses.parameters())
+    assert len({address for address, _ in known}) >= len(LISTS)
+    for address, name in known:
+        status, problem = send("olga", "get", f"{address}?{name}=", None)
+        assert (status, faults(problem)) == (400, [(f"?{name}", "invalid_parameter")])
+
+
 @pytest.mark.parametrize("number", ["9" * 18, "9" * 40])
 def test_ids_beyond_every_row_are_not_found(send, number):
     members = [

@@ -120,6 +120,23 @@ def refuse_unknown_parameters(request: Request, view: APIView) -> None:
         )
 
 
+def refuse_empty_parameters(request: Request) -> None:
+    """InvalidParameter for a parameter without a value.
+
+    `?run=` is what a script sends that has lost its run, and no filter would be every run's rows.
+    """
+    empty = sorted(
+        name
+        for name, values in request.query_params.lists()
+        if not all(value.strip() for value in values)
+    )
+    if empty:
+        detail = "The parameter has no value: give it one, or leave it out."
+        raise InvalidParameter(
+            errors=[FieldError(f"?{name}", InvalidParameter.code, detail) for name in empty]
+        )
+
+
 def _known_parameters(request: Request, view: APIView) -> set[str]:
     known = set(getattr(view, "query_parameters", ()))
     if request.method not in ("GET", "HEAD") or getattr(view, "detail", False):

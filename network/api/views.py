@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from network.api.filters import refuse_unknown_parameters
+from network.api.filters import refuse_empty_parameters, refuse_unknown_parameters
 from network.api.idempotency import key_of, once
 from network.api.serializers import StrictSerializer
 from network.api.throttling import Quota
@@ -32,6 +32,7 @@ class EndpointMixin(APIView):
         """After the actor is known and allowed: look at what was sent besides a handler's body."""
         super().initial(request, *args, **kwargs)
         refuse_unknown_parameters(request, self)
+        refuse_empty_parameters(request)
         if not takes_body(self, str(request.method)):
             # Who sends one means something by it that would not happen.
             NoBody(data=request.data).is_valid(raise_exception=True)

@@ -130,6 +130,11 @@ def test_a_bad_filter_value_is_named(anna):
     assert faults(anna.get(BEATS, {"at_after": "soon"})) == {("?at", "invalid")}
 
 
+@pytest.mark.parametrize("query", ["name=", "name", "name=%20", "name=a&name="])
+def test_a_filter_without_a_value_is_named(anna, query):
+    assert faults(anna.get(f"{BEATS}?{query}")) == {("?name", "invalid_parameter")}
+
+
 def test_writes_and_single_things_take_no_list_parameters(anna):
     assert problem(anna.post("/api/v1/money?limit=1", {}))["code"] == "unknown_parameter"
     assert problem(anna.get(f"{BEATS}/x?limit=1"))["code"] == "unknown_parameter"
