@@ -4,6 +4,7 @@ PeractionError                  500  internal_error
 ├── BadInput                    422  invalid
 │   ├── Malformed               400  malformed
 │   ├── UnknownField            422  unknown_field
+│   ├── DuplicateField          400  duplicate_field
 │   ├── InvalidParameter        400  invalid_parameter
 │   ├── UnknownParameter        400  unknown_parameter
 │   ├── IdempotencyKeyRequired  400  idempotency_key_required
@@ -100,6 +101,13 @@ class UnknownField(BadInput):
     """The body has a field that nobody reads."""
 
     code = "unknown_field"
+
+
+class DuplicateField(BadInput):
+    """The body has a field twice, which leaves open what is meant."""
+
+    code = "duplicate_field"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class InvalidParameter(BadInput):

@@ -111,7 +111,7 @@ class PriceSerializer(StrictSerializer):
     credit = MoneyField(least=0, required=False)
     rate = RateField(required=False)
     note = serializers.CharField(required=False, max_length=5)
-    parts = serializers.ListField(child=serializers.IntegerField(), required=False)
+    parts = serializers.ListField(child=serializers.IntegerField(max_value=9), required=False)
 
 
 class MoneyView(Endpoint):

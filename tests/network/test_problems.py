@@ -54,11 +54,32 @@ def test_every_fault_of_a_body_is_told_with_its_place(anna):
     }
 
 
-@pytest.mark.parametrize("body", ["{", "", "[" * 100_000, '{"a": NaN}', '"\\ud800"', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", ["{", "", "[" * 100_000, "9" * 5_000, '{"a": NaN}', '"\\ud800"', b"\xff\xfe"]
+)
 def test_a_body_that_is_no_json_is_malformed(anna, body):
     answer = anna.post("/api/v1/money", body, content_type="application/json")
     assert problem(answer)["code"] in ("malformed", "invalid")
     assert answer.status_code in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"note": "a", "note": "a"}',
+        '{"price": {"amount": "1.00", "currency": "EUR", "amount": "100.00"}}',
+        '{"parts": [{"a": 1, "\\u0061": 2}]}',
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused(anna, body):
+    answer = anna.post("/api/v1/money", body, content_type="application/json")
+    assert (answer.status_code, problem(answer)["code"]) == (400, "duplicate_field")
+
+
+@pytest.mark.parametrize("number", [10**18, 10**30, 10**300])
+def test_a_whole_number_stays_one_however_long_it_is(anna, number):
+    body = {"price": {"amount": "1.00", "currency": "EUR"}, "parts": [number]}
+    assert faults(anna.post("/api/v1/money", body)) == {("/parts/0", "max_value")}
 
 
 @pytest.mark.parametrize("body", ["[]", "1", "null", '"x"'])

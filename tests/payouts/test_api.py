@@ -206,7 +206,7 @@ def test_a_bad_settlement_is_refused_with_the_place_of_the_fault(fred, gina, ali
     path = f"payout-runs/{run.pk}/settle"
     for change, pointer, code in (
         ({"payout": 999}, "/bookings/0/payout", "unknown_payout"),
-        ({"payout": 10**30}, "/bookings/0/payout", "invalid"),
+        ({"payout": 10**30}, "/bookings/0/payout", "max_value"),
         ({"amount": eur("11.99")}, "/bookings/0/amount", "booking_unlike_payout"),
         ({"booked_on": "2999-01-01"}, "/bookings/0/booked_on", "booked_in_future"),
         ({"amount": 12}, "/bookings/0/amount", "money_must_be_string"),
