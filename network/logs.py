@@ -4,6 +4,7 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
+import psycopg
 import structlog
 from structlog.typing import EventDict, Processor
 
@@ -20,6 +21,8 @@ _HIDDEN_TEXTS = (
     (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), HIDDEN),
     (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), HIDDEN),
     (re.compile(r"://[^/\s:@]*:[^/\s@]+@"), f"://{HIDDEN}@"),
+    # Where PostgreSQL quotes the row that it refused.
+    (re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE), rf"\1: {HIDDEN}"),
 )
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -52,6 +55,24 @@ def redacted_text(text: str) -> str:
     for pattern, shown in _HIDDEN_TEXTS:
         text = pattern.sub(shown, text)
     return text
+
+
+def database_facts(error: BaseException) -> dict[str, str]:
+    """What may be logged of a database's error: its kind and the rule that was broken.
+
+    The server's words are left out, since they quote values of the row. An error without a
+    `sqlstate` comes from the way to the server and quotes none.
+    """
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
+    if not isinstance(cause, psycopg.Error) or cause.sqlstate is None:
+        return {"kind": type(error).__name__, "error": str(error)}
+    facts = {
+        "kind": type(cause).__name__,
+        "sqlstate": cause.sqlstate,
+        "table": cause.diag.table_name,
+        "constraint": cause.diag.constraint_name,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def configure_structlog() -> None:

@@ -35,6 +35,7 @@ from network.errors import (
     UnsupportedMediaType,
     document,
 )
+from network.logs import database_facts
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -71,7 +72,7 @@ def problem_response(exception: Exception, context: Mapping[str, Any]) -> Respon
     error = meaning(exception)
     request: Request = context["request"]
     if isinstance(exception, _LOGGED):
-        log.warning("api.database_refused", path=request.path, error=str(exception))
+        log.warning("api.database_refused", path=request.path, **database_facts(exception))
     elif error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("api.failed", path=request.path, exc_info=exception)
     headers = _headers(error)

@@ -95,6 +95,12 @@ class HeartbeatViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
         }[request.data["how"]]
 
     @action(detail=False, methods=["post"])
+    def twice(self, request):
+        """Store a row of this name twice, which the database refuses."""
+        for _ in range(2):
+            Heartbeat.objects.create(name=request.data["name"], at=clock.now())
+
+    @action(detail=False, methods=["post"])
     def beat(self, request):
         """Store a row; its name is not to be chosen."""
         Heartbeat.objects.create(name="beat", at=clock.now())

@@ -32,6 +32,7 @@ def test_a_telling_name_hides_its_value(name):
         ("sent Bearer pk_abc_0123456789", f"sent Bearer {HIDDEN}"),
         ("ask anna@shop.example about it", f"ask {HIDDEN} about it"),
         ("to DE89 3704 0044 0532 0130 00 today", f"to {HIDDEN} today"),
+        ("refused\nDETAIL:  Key (a)=(b).\nin x", f"refused\nDETAIL: {HIDDEN}\nin x"),
         ("postgresql://app:pw@db/x", f"postgresql://{HIDDEN}@db/x"),
         ("order 1001 of 49.90 EUR at 2026-11-22T10:00:00Z", None),
         ("01a20127-09d6-765e-b334-a3b5b00f58e3", None),

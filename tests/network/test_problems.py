@@ -137,6 +137,14 @@ def test_what_a_handler_raises_becomes_a_problem_without_our_secrets(anna, how, 
     assert ("Retry-After" in answer) == (status == 503)
 
 
+def test_the_log_says_which_rule_the_database_held_and_no_value_of_the_row(anna, caplog):
+    assert anna.post(f"{BEATS}/twice", {"name": "canary"}).status_code == 409
+    logged = next(each.msg for each in caplog.records if each.name == "network.api.problems")
+    assert (logged["event"], logged["kind"]) == ("api.database_refused", "UniqueViolation")
+    assert (logged["sqlstate"], logged["constraint"]) == ("23505", "heartbeat_pkey")
+    assert "canary" not in str(logged)
+
+
 def test_an_error_brings_its_own_members(anna):
     answer = anna.post(f"{BEATS}/fail", {"how": "room"})
     assert (problem(answer)["cap"], problem(answer)["detail"]) == (7, "Full.")

@@ -9,6 +9,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from network.errors import Unavailable
+from network.logs import database_facts
 from network.patience import hanging_up
 from tracking.batches import Batches
 from tracking.clicks.row import COPY
@@ -89,7 +90,7 @@ class Recorder:
             await self._copy("".join([line for _, line in rows]))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(rows) == 1:
-                log.error("clicks.refused", error=str(error))
+                log.error("clicks.refused", **database_facts(error))
                 return [Unavailable("this click cannot be stored")]
             half = len(rows) // 2
             return await self._store(rows[:half]) + await self._store(rows[half:])

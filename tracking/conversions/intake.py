@@ -17,6 +17,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from network.errors import PeractionError
 from network.ids import uuid7_time
+from network.logs import database_facts
 from partners import snapshot as snapshots
 from partners.snapshot import Snapshot
 from tracking.conversions import nonces, verdicts
@@ -58,7 +59,7 @@ def take(
         return _take_again(connection, reports, snapshot, now)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         if len(reports) == 1:
-            log.exception("report.not_stored", report=str(reports[0].id), error=str(error))
+            log.error("report.not_stored", report=str(reports[0].id), **database_facts(error))
             return [tell_error(reports[0].id, PeractionError())]
     half = len(reports) // 2
     return [
