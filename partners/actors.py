@@ -43,11 +43,14 @@ class Actor:
 
     @property
     def capacity(self) -> str:
-        """The actor with the role and organisation it acts for: whose Idempotency-Key it is.
+        """The person with the role and organisation acted for: whose Idempotency-Key it is.
 
-        One person may repeat a key in another membership and mean another request.
+        One person may repeat a key in another membership and mean another request. With which
+        credentials somebody comes says nothing: a retry after a rotation of keys is a retry. All
+        keys of an organisation's role that belong to nobody are one.
         """
-        return f"{self.label}@{self.role}:{self.organisation_id}"
+        who = f"user:{self.user_id}" if self.user_id else "keys"
+        return f"{who}@{self.role}:{self.organisation_id}"
 
     @property
     def pk(self) -> str:

@@ -12,7 +12,7 @@ def actor_of(request: Request) -> str:
 
 
 def capacity_of(request: Request) -> str:
-    """The actor in the organisation and role it acts for, where authentication knows of these."""
+    """Who acts for whom, by whatever credentials, where authentication knows of these."""
     capacity = getattr(request.user, "capacity", None)
     return str(capacity) if capacity else actor_of(request)
 

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from network import clock
-from network.api.actors import capacity_of
+from network.api.actors import actor_of, capacity_of
 from network.crypto import open_, seal
 from network.errors import IdempotencyInFlight, IdempotencyKeyRequired, IdempotencyMismatch
 from network.ids import uuid7
@@ -36,20 +36,23 @@ Handler = Callable[..., HttpResponseBase]
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """An actor's key and the hash of what it stands for."""
+    """An owner's key and the hash of what it stands for."""
 
     actor: str
     key: str
     sha256: str
 
     @classmethod
-    def of(cls, request: Request, key: str) -> Self:
+    def of(cls, request: Request, key: str, *, by: str = "owner") -> Self:
         """Read the request; its hash covers method, path with query, and body."""
         path = request.get_full_path().encode()
         parts = (str(request.method).encode(), path, request.body)
         # Hashes of parts, so that no two requests are one text when joined.
         whole = b"".join(hashlib.sha256(part).digest() for part in parts)
-        return cls(capacity_of(request), key, hashlib.sha256(whole).hexdigest())
+        owner = capacity_of(request)
+        if by == "credentials":
+            owner = f"{actor_of(request)} for {owner}"
+        return cls(owner, key, hashlib.sha256(whole).hexdigest())
 
     def lock(self) -> None:
         """Hold the key until the transaction ends; IdempotencyInFlight where another holds it.
@@ -88,9 +91,12 @@ class KeyedRequest:
         row.save(force_insert=True)
 
 
-def once(handler: Handler, request: Request, key: str) -> Handler:
-    """The view's handler, run in one transaction with the storing of its answer."""
-    keyed = KeyedRequest.of(request, key)
+def once(handler: Handler, request: Request, key: str, *, by: str = "owner") -> Handler:
+    """The view's handler, run in one transaction with the storing of its answer.
+
+    The key is its owner's, whatever credentials come with it, or, `by="credentials"`, theirs alone.
+    """
+    keyed = KeyedRequest.of(request, key, by=by)
 
     def handle(*args: Any, **kwargs: Any) -> HttpResponseBase:
         with transaction.atomic():

@@ -20,11 +20,13 @@ class NoBody(StrictSerializer):
 class EndpointMixin(APIView):
     """What all views of the API do around their handlers.
 
-    `bodiless` names the actions that take no body, beside every DELETE.
+    `bodiless` names the actions that take no body, beside every DELETE. `idempotent_by` is
+    `"credentials"` where an answer must not be shown to others of the same owner.
     """
 
     bodiless: tuple[str, ...] = ()
     idempotent: str | dict[str, str] = "honoured"
+    idempotent_by: str = "owner"
     query_parameters: tuple[str, ...] = ()
     quota: Quota | None = None
 
@@ -40,7 +42,7 @@ class EndpointMixin(APIView):
             # dispatch() takes the handler from the instance right after this.
             method = str(request.method).lower()
             handler = getattr(self, method, self.http_method_not_allowed)
-            setattr(self, method, once(handler, request, key))
+            setattr(self, method, once(handler, request, key, by=self.idempotent_by))
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

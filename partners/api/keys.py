@@ -75,6 +75,8 @@ class KeyViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     queryset = ApiKey.objects.all()
     serializer_class = KeyOutput
     filterset_class = KeyFilter
+    # A lesser key of the same person must not be shown what a mightier one has issued.
+    idempotent_by = "credentials"
     roles = Role.values
     scope = dict.fromkeys(("list", "retrieve", "create", "destroy"), "keys:write")
 

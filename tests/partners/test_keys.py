@@ -109,6 +109,14 @@ def test_a_retried_request_shows_the_same_key(alice):
     assert ApiKey.objects.filter(name="site").count() == 1
 
 
+def test_a_lesser_key_is_not_shown_what_another_has_issued(alice):
+    lesser = api_client(factories.make_key(alice.membership, scopes=["keys:write"]))
+    body = {"name": "site", "scopes": ["links:read"]}
+    assert alice.api.post(URL, body, headers={"idempotency-key": "once"}).status_code == 201
+    answer = lesser.post(URL, body, headers={"idempotency-key": "once"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_not_held")
+
+
 def test_colleagues_share_keys_and_other_roles_do_not_see_them(alice, bob, fred, olga):
     fred.api.post(URL, {"name": "bank", "scopes": ["payouts:read"]})
     assert alice.api.get(URL, {"name": "bank"}).json()["results"] == []

@@ -262,6 +262,23 @@ def test_a_key_needs_the_scope(fred, alice):
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
 
 
+@pytest.mark.parametrize("personal", [True, False])
+def test_a_retry_with_a_rotated_key_books_nothing_twice(fred, gina, acme, personal):
+    body = {
+        "advertiser": acme.advertiser.pk,
+        "amount": eur("5.00"),
+        "bank_ref": "IN1",
+        "booked_on": "2026-01-02",
+    }
+    headers = {"idempotency-key": "k"}
+    old, new = (api_client(factories.make_key(fred.membership, personal=personal)) for _ in "12")
+    first, again = (api.post(f"{API}/deposits", body, headers=headers) for api in (old, new))
+    assert (first.status_code, again.content) == (201, first.content)
+    assert again["Idempotent-Replayed"] == "true"
+    other = gina.api.post(f"{API}/deposits", body, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "deposit_exists")
+
+
 def test_a_key_without_a_person_cannot_approve(fred, gina, alice):
     payable(alice.affiliate, "12")
     run = post(fred, "payout-runs", {"currency": "EUR"}).json()
