@@ -53,6 +53,11 @@ class Stack:
         self._state = state_dir.resolve()
         self._web_port = _port(environ, "WEB_PORT", 8000)
         self._tracker_port = _port(environ, "TRACKER_PORT", 8001)
+        if self._web_port == self._tracker_port:
+            raise EmbeddedError(
+                f"WEB_PORT and TRACKER_PORT are both {self._web_port}. Each server needs its own: "
+                f"make run WEB_PORT=NUMBER TRACKER_PORT=NUMBER"
+            )
         self._web_url = f"http://{_HOST}:{self._web_port}"
         self._tracker_url = f"http://{_HOST}:{self._tracker_port}"
         self._environ = dict(environ)

@@ -158,3 +158,13 @@ def test_a_port_that_is_no_number_is_refused(tmp_path):
     answer = run_stack(tmp_path, TRACKER_PORT="eighty")
     assert answer.returncode == 1
     assert "TRACKER_PORT=eighty is not a port number" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "ports", [{"WEB_PORT": "9000", "TRACKER_PORT": "9000"}, {"WEB_PORT": "8001"}]
+)
+def test_one_port_for_two_servers_is_refused_before_anything_starts(tmp_path, ports):
+    answer = run_stack(tmp_path / "state", **ports)
+    assert answer.returncode == 1
+    assert "WEB_PORT and TRACKER_PORT are both" in answer.stdout
+    assert not (tmp_path / "state").exists()
