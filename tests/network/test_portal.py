@@ -72,7 +72,8 @@ def test_the_page_is_never_kept_by_a_cache():
     assert "no-store" in Client().get("/")["Cache-Control"]
 
 
-def test_every_address_of_the_page_is_served():
+def test_every_address_of_the_page_is_served(db):
+    # Closing an answer looks after connections, also one that an earlier test has left.
     addresses = [
         address
         for _, attrs in Elements(page()).found
