@@ -2,11 +2,17 @@
 
 import { el } from "./dom.js";
 
-/** `entries` are `{ name, values, note }`: one value for each currency, a dash for none. */
+/**
+ * `entries` are `{ name, values, note }`: one value for each currency, a dash for none. Each column
+ * is as wide as the longest value, since an amount that goes on in a second line reads as two.
+ */
 export function tiles(entries) {
-  return el("dl", { class: "tiles" }, entries.map(({ name, values, note = null }) =>
+  const list = el("dl", { class: "tiles" }, entries.map(({ name, values, note = null }) =>
     el("div", {},
       el("dt", {}, name),
       (values.length ? values : ["–"]).map((value) => el("dd", {}, value)),
       note && el("dd", { class: "quiet" }, note))));
+  const longest = Math.max(1, ...entries.flatMap(({ values }) => values.map((value) => value.length)));
+  list.style.setProperty("--longest", longest);
+  return list;
 }
