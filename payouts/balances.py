@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from django.db import connection
 
+from payouts import rails
+
 # Finance sees the largest first, and any other partner by asking for it.
 OWNERS_MAX: Final = 200
 
@@ -12,7 +14,9 @@ OWNERS_MAX: Final = 200
 # ones that are not in the books yet.
 _ADVERTISERS: Final = """
 SELECT funds.advertiser_id, funds.currency, available_micros, credit_limit_micros,
-    coalesce(balance_micros, 0) - available_micros, coalesce(balance_micros, 0)
+    coalesce(balance_micros, 0) - available_micros, coalesce(balance_micros, 0),
+    EXISTS (SELECT FROM offer WHERE offer.advertiser_id = funds.advertiser_id
+        AND offer.currency = funds.currency AND offer.status = 'active')
 FROM funds
 LEFT JOIN ledger_account account ON account.kind = 'advertiser_prepaid'
     AND account.owner_id = funds.advertiser_id AND account.currency = funds.currency
@@ -56,7 +60,7 @@ GROUP BY kind, account.currency ORDER BY account.currency, kind
 
 @dataclass(frozen=True, slots=True)
 class AdvertiserBalance:
-    """An advertiser's money in one currency, in micros."""
+    """An advertiser's money in one currency, in micros; without an active offer there it waits."""
 
     advertiser: int
     currency: str
@@ -64,6 +68,7 @@ class AdvertiserBalance:
     credit_limit_micros: int
     reserved_micros: int
     prepaid_micros: int
+    has_offer: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,11 @@ class AffiliateBalance:
     in_payout_micros: int
     paid_micros: int
 
+    @property
+    def has_rail(self) -> bool:
+        """Whether any way to pay carries the currency; without one it is in no run."""
+        return rails.carries(self.currency)
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkBalance:
@@ -85,6 +95,11 @@ class NetworkBalance:
     kind: str
     currency: str
     balance_micros: int
+
+    @property
+    def has_rail(self) -> bool:
+        """As of an affiliate's balance."""
+        return rails.carries(self.currency)
 
 
 def of_advertisers(advertiser_id: int | None = None) -> list[AdvertiserBalance]:

@@ -6,14 +6,14 @@ from typing import Final
 import structlog
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from network import clock
 from network.celery import nudge
 from network.money import Money
 from partners import funds
 from partners.actors import Actor
-from partners.models import Advertiser, Funds
+from partners.models import Advertiser, Funds, Offer
 from payouts import bank, ledger
 from payouts.ledger import NETWORK, Account, Entry, Kind
 from payouts.models import Deposit
@@ -33,10 +33,14 @@ ON CONFLICT (advertiser_id, currency)
 
 
 def visible(actor: Actor) -> QuerySet[Deposit]:
-    """The advertiser's own deposits, or all."""
+    """The advertiser's own deposits, or all; each knows if an active offer `has_offer` for it."""
+    offers = Offer.objects.filter(
+        advertiser=OuterRef("advertiser"), currency=OuterRef("currency"), status=Offer.Status.ACTIVE
+    )
+    deposits = Deposit.objects.annotate(has_offer=Exists(offers))
     if actor.sees_all:
-        return Deposit.objects.all()
-    return Deposit.objects.filter(advertiser=actor.advertiser_id or 0)
+        return deposits
+    return deposits.filter(advertiser=actor.advertiser_id or 0)
 
 
 def visible_funds(actor: Actor) -> QuerySet[Funds]:

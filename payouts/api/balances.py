@@ -17,30 +17,39 @@ from payouts import balances
 
 
 class AdvertiserBalanceOutput(serializers.Serializer[Any]):
-    """Available is what is paid in less what is reserved for conversions."""
+    """Available is what is paid in less what is reserved for conversions.
+
+    Without an active offer in its currency (`has_offer`) money waits.
+    """
 
     advertiser = serializers.IntegerField(read_only=True)
     available = MoneyOf("available_micros")
     reserved = MoneyOf("reserved_micros")
     prepaid = MoneyOf("prepaid_micros")
     credit_limit = MoneyOf("credit_limit_micros")
+    has_offer = serializers.BooleanField(read_only=True)
 
 
 class AffiliateBalanceOutput(serializers.Serializer[Any]):
-    """What is owed, by how far it is, and what was paid so far."""
+    """What is owed, by how far it is, and what was paid so far.
+
+    A currency that no way to pay carries (`has_rail`) is in no run.
+    """
 
     affiliate = serializers.IntegerField(read_only=True)
     held = MoneyOf("held_micros")
     payable = MoneyOf("payable_micros")
     in_payout = MoneyOf("in_payout_micros")
     paid = MoneyOf("paid_micros")
+    has_rail = serializers.BooleanField(read_only=True)
 
 
 class NetworkBalanceOutput(serializers.Serializer[Any]):
-    """All accounts of a kind together."""
+    """All accounts of a kind together; `has_rail` as with affiliates."""
 
     kind = serializers.CharField(read_only=True)
     balance = MoneyOf("balance_micros")
+    has_rail = serializers.BooleanField(read_only=True)
 
 
 class Balances(serializers.Serializer[Any]):

@@ -31,13 +31,26 @@ class DepositInput(StrictSerializer):
 
 
 class DepositOutput(serializers.ModelSerializer[Deposit]):
-    """A deposit that is in the books."""
+    """A deposit that is in the books.
+
+    Money may come before its offer: until one is active in its currency (`has_offer`) it waits.
+    """
 
     amount = MoneyOf("amount_micros")
+    has_offer = serializers.BooleanField(read_only=True)
 
     class Meta:
         model = Deposit
-        fields = ("id", "advertiser", "amount", "account", "bank_ref", "booked_on", "created_at")
+        fields = (
+            "id",
+            "advertiser",
+            "amount",
+            "has_offer",
+            "account",
+            "bank_ref",
+            "booked_on",
+            "created_at",
+        )
         read_only_fields = fields
 
 
@@ -66,7 +79,8 @@ class DepositViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def create(self, request: Request) -> Response:
         """Book a deposit; conversions that wait for money get it, oldest first."""
         deposit = deposits.record(**self.checked(DepositInput), actor=self.actor)
-        return Response(DepositOutput(deposit).data, status=201)
+        shown = self.get_queryset().get(pk=deposit.pk)
+        return Response(DepositOutput(shown).data, status=201)
 
 
 class CreditLimitInput(StrictSerializer):

@@ -15,6 +15,11 @@ class NoRail(BadInput):
     code = "no_rail"
 
 
+def carries(currency: str) -> bool:
+    """Whether money in this currency can be paid out."""
+    return any(currency in rail.currencies for rail in RAILS)
+
+
 def serving(currency: str) -> Rail:
     """The first rail that carries the currency; NoRail where there is none."""
     for rail in RAILS:

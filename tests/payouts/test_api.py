@@ -114,6 +114,30 @@ def test_a_deposit_is_money_free_to_promise(fred, acme):
     assert get(acme, "deposits").json()["results"] == [answer.json()]
 
 
+def test_money_for_which_there_is_no_offer_says_so_until_there_is_one(fred, acme):
+    posted = post(fred, "deposits", deposit_body(acme.advertiser)).json()
+    factories.make_offer(acme.advertiser, currency="USD")
+    (waiting,) = get(acme, "balances").json()["advertisers"]
+    factories.make_offer(acme.advertiser)
+    (usable,) = get(acme, "balances").json()["advertisers"]
+    (listed,) = get(acme, "deposits").json()["results"]
+    shown = [each["has_offer"] for each in (posted, waiting, usable, listed)]
+    assert shown == [False, False, True, True]
+
+
+def test_a_balance_says_whether_its_currency_can_be_paid_out(fred, alice, bob):
+    payable(alice.affiliate, "12")
+    payable(bob.affiliate, "12", currency="USD")
+    for member, expected in ((alice, [True]), (bob, [False])):
+        rows = get(member, "balances").json()["affiliates"]
+        assert [row["has_rail"] for row in rows] == expected
+    network = get(fred, "balances").json()["network"]
+    assert {(row["balance"]["currency"], row["has_rail"]) for row in network} == {
+        ("EUR", True),
+        ("USD", False),
+    }
+
+
 def test_a_repeated_request_deposits_once(fred, acme):
     body = deposit_body(acme.advertiser)
     first, second = (post(fred, "deposits", body, key="k1") for _ in range(2))

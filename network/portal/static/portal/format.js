@@ -16,6 +16,12 @@ export function money({ amount, currency }) {
   return formatter({ currency, maximumFractionDigits: 6 }).format(amount);
 }
 
+/** The note for money by currency, with the currencies among `rows` for which it is not true. */
+export function noteBut(note, rows, but) {
+  const others = [...new Set(rows.map(({ currency }) => currency))];
+  return others.length ? `${note}; ${others.join(", ")}: ${but}` : note;
+}
+
 /** A plotted value for the axis of a chart, where there is little room. */
 export function shortMoney(value, currency) {
   return formatter({ currency, notation: "compact", minimumFractionDigits: 0 }).format(value);

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { conversions, worth } from "../conversions.js";
-import { money } from "../format.js";
+import { money, noteBut } from "../format.js";
 import { section } from "../section.js";
 import { empty } from "../table.js";
 import { tiles } from "../tiles.js";
@@ -34,8 +34,9 @@ async function funds() {
     return empty(NO_FUNDS);
   }
   const values = (key) => advertisers.map((balance) => money(balance[key]));
+  const idle = advertisers.filter((balance) => !balance.has_offer).map(({ available }) => available);
   return tiles([
-    { name: "Available", values: values("available"), note: "For new conversions" },
+    { name: "Available", values: values("available"), note: noteBut("For new conversions", idle, "no active offer") },
     { name: "Reserved", values: values("reserved"), note: "For conversions being checked or booked" },
     { name: "Balance", values: values("prepaid"), note: "Deposits less what was booked" },
     { name: "Credit limit", values: values("credit_limit"), note: "How far below zero you may go" },

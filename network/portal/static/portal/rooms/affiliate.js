@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { conversions, worth } from "../conversions.js";
-import { money } from "../format.js";
+import { money, noteBut } from "../format.js";
 import { links } from "../links.js";
 import { section } from "../section.js";
 import { empty } from "../table.js";
@@ -34,9 +34,10 @@ async function owed() {
     return empty(NO_MONEY);
   }
   const values = (key) => affiliates.map((balance) => money(balance[key]));
+  const stuck = affiliates.filter((balance) => !balance.has_rail).map(({ payable }) => payable);
   return tiles([
     { name: "Held", values: values("held"), note: "Until the offer's hold is over" },
-    { name: "Payable", values: values("payable"), note: "Goes into the next payout" },
+    { name: "Payable", values: values("payable"), note: noteBut("For the next payout", stuck, "cannot be paid out yet") },
     { name: "In payout", values: values("in_payout"), note: "On its way to you" },
     { name: "Paid", values: values("paid"), note: "Booked by the bank" },
   ]);

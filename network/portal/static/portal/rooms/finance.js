@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { el } from "../dom.js";
-import { count, money, short, time, words } from "../format.js";
+import { count, money, noteBut, short, time, words } from "../format.js";
 import { names } from "../names.js";
 import { section } from "../section.js";
 import { empty, table } from "../table.js";
@@ -14,7 +14,7 @@ const ROWS = 10;
 const PEOPLE = 200;
 const OWED = [
   { kind: "affiliate_held", name: "Held", note: "Until the offers' holds are over" },
-  { kind: "affiliate_payable", name: "Payable", note: "Goes into the next run" },
+  { kind: "affiliate_payable", name: "Payable", note: "For the next run", paid: true },
   { kind: "affiliate_in_payout", name: "In payout", note: "Locked or sent, not settled" },
   { kind: "advertiser_prepaid", name: "Prepaid", note: "What advertisers still have" },
 ];
@@ -41,11 +41,15 @@ export function finance(me) {
 
 async function owed() {
   const { network } = await get("balances");
-  return tiles(OWED.map(({ kind, name, note }) => ({
-    name,
-    note,
-    values: network.filter((account) => account.kind === kind).map(({ balance }) => money(balance)),
-  })));
+  return tiles(OWED.map(({ kind, name, note, paid = false }) => {
+    const accounts = network.filter((account) => account.kind === kind);
+    const stuck = accounts.filter(({ has_rail: rail }) => paid && !rail).map(({ balance }) => balance);
+    return {
+      name,
+      note: noteBut(note, stuck, "no rail carries it"),
+      values: accounts.map(({ balance }) => money(balance)),
+    };
+  }));
 }
 
 async function waiting(self) {
