@@ -257,7 +257,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     # Choices stay in their fields: a dozen sets of states would need a dozen invented names.
-    "POSTPROCESSING_HOOKS": [],
+    # The tracker's addresses, which are in no URL map of Django's.
+    "POSTPROCESSING_HOOKS": ["tracking.schema.with_the_tracker"],
 }
 
 refuse_problems()

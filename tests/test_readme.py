@@ -106,6 +106,6 @@ def test_every_setting_in_the_table_is_read():
 
 
 def test_every_page_that_it_leads_to_is_there():
-    links = re.findall(r"\]\((\w+(?:\.md)?)\)", README)
+    links = re.findall(r"\]\(([\w/]+(?:\.md)?)\)", README)
     assert links
     assert all(Path(ROOT, link).exists() for link in links)

@@ -18,8 +18,9 @@ def test_it_is_valid_openapi_31(schema):
 
 
 def test_every_operation_documents_the_problem(schema):
-    for path in schema["paths"].values():
-        for operation in path.values():
+    for name, path in schema["paths"].items():
+        # A tracking link shows people a page.
+        for operation in path.values() if not name.startswith("/c/") else ():
             content = operation["responses"]["default"]["content"]
             reference = content["application/problem+json"]["schema"]
             assert reference == {"$ref": "#/components/schemas/Problem"}

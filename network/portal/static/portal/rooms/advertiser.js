@@ -11,7 +11,7 @@ import { trend } from "../trend.js";
 const NOTHING = "Nothing in the last 30 days. Affiliates send people once one of your offers is "
   + "active and your balance covers what it pays.";
 const NO_CONVERSIONS = "No conversions yet. Report a sale with the click id that your landing page "
-  + "received: the postback's address and an example are in the README.";
+  + "received: the guide for shops, docs/reports.md, has the address and an example.";
 const NO_FUNDS = "No deposit yet. Transfer money to the network; conversions are paid from what you "
   + "have deposited, and clicks go elsewhere while there is none.";
 
