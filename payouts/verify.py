@@ -1,4 +1,7 @@
-"""The invariants of the books, J1 to J12: each a query that returns what violates it."""
+"""The invariants of the books, J1 to J12: each a query that returns what violates it.
+
+Three have nothing to look at yet, and say what they wait for.
+"""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

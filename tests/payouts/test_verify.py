@@ -115,7 +115,7 @@ def test_the_command_prints_a_table_and_ends_well(lived_in):
     call_command("verify_ledger", stdout=out)
     lines = out.getvalue().splitlines()
     assert lines[0].split()[:2] == ["J1", "clean"]
-    assert lines[-1] == "clean"
+    assert lines[-1] == "10 clean, 3 not applicable"
     assert len(lines) == len(CHECKS) + 1
 
 
@@ -126,6 +126,7 @@ def test_the_command_ends_with_1_for_a_violation(lived_in):
         call_command("verify_ledger", stdout=out)
     assert end.value.code == 1
     assert "J12  violated" in out.getvalue()
+    assert out.getvalue().splitlines()[-1] == "1 violated, 9 clean, 3 not applicable"
 
 
 def test_the_command_speaks_json(lived_in):

@@ -1,6 +1,7 @@
 """Look whether the books hold what they promise."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -35,8 +36,13 @@ def _table(findings: list[Finding]) -> list[str]:
         lines += [f"       {_row(row)}" for row in finding.rows]
         if len(finding.rows) == ROWS_MAX:
             lines.append(f"       … the first {ROWS_MAX}")
-    violated = sum(bool(finding.rows) for finding in findings)
-    return [*lines, f"{violated} of {len(findings)} checks violated" if violated else "clean"]
+    return [*lines, _summary(findings)]
+
+
+def _summary(findings: list[Finding]) -> str:
+    counted = Counter(finding.status for finding in findings)
+    statuses = ("violated", "clean", "not applicable")
+    return ", ".join(f"{counted[status]} {status}" for status in statuses if counted[status])
 
 
 def _json(findings: list[Finding]) -> list[str]:
