@@ -122,6 +122,8 @@ BEAT_SCHEDULE = {
     "tracking.flip_funded": 1,
     "tracking.prune_nonces": 60,
     "tracking.make_partitions": 3600,
+    "tracking.drop_partitions": 3600,
+    "tracking.mark_repeats": 10,
     "payouts.release": 5,
     "network.heartbeat": 10,
     "network.prune_idempotency": 3600,
@@ -138,6 +140,8 @@ NETWORK_TIME_ZONE = env_str("NETWORK_TIME_ZONE", "UTC", choices=tuple(available_
 # In the demo somebody sits and watches.
 SETTLE_SECONDS = env_int("SETTLE_SECONDS", 5 if MODE == "demo" else 300)
 WAIT_HOURS = env_int("WAIT_HOURS", 72)
+# Days that clicks are kept, and longer where an offer's click window is longer; 0 keeps them all.
+CLICK_RETENTION_DAYS = env_int("CLICK_RETENTION_DAYS", 400)
 SIGNATURE_SKEW_S = env_int("SIGNATURE_SKEW_S", 300)
 # What the network keeps of revenue where the operator has set no commission, parts per million.
 NETWORK_MARGIN_PPM = env_int("NETWORK_MARGIN_PPM", 300_000)

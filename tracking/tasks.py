@@ -4,19 +4,20 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
 from psycopg import Connection
 
 from network import clock
 from network.celery import app, until_empty
 from partners import funds, snapshot
+from tracking.clicks import partitions, repeats, salts
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
 from tracking.postbacks import deliveries, send
 from tracking.validation import judge
 
 BATCH: Final = 500
-PARTITION_DAYS_AHEAD: Final = 7
 
 
 @app.task(name="tracking.match_reports")
@@ -69,16 +70,36 @@ def prune_nonces() -> int:
 
 @app.task(name="tracking.make_partitions")
 def make_partitions() -> int:
-    """Make the click partitions of today and the days ahead."""
+    """Make the click partitions and the visitors' salts of today and the days ahead."""
     today = clock.now().date()
-    days = [today + timedelta(days=ahead) for ahead in range(PARTITION_DAYS_AHEAD + 1)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FILTER (WHERE make_click_partition(day)) FROM unnest(%s::date[]) day",
-            [days],
+    with transaction.atomic(), _plain().cursor() as cursor:
+        salts.prepare(cursor, today)
+        salts.forget(cursor, today)
+        return partitions.make(cursor, today)
+
+
+@app.task(name="tracking.drop_partitions")
+def drop_partitions() -> int:
+    """Drop the clicks of days whose time is over."""
+    with _plain().cursor() as cursor:
+        dropped = partitions.drop(
+            cursor, clock.now().date(), kept_days=settings.CLICK_RETENTION_DAYS
         )
-        (made,) = cursor.fetchone()
-    return int(made)
+    return len(dropped)
+
+
+@app.task(name="tracking.mark_repeats")
+def mark_repeats() -> int:
+    """Find out which clicks are a visitor's first of the day."""
+    now = clock.now()
+    plain = _plain()
+    with plain.cursor() as cursor:
+        days = {now.date(), now.date() - timedelta(days=1), *repeats.behind(cursor)}
+    marked = 0
+    for day in sorted(days):
+        with transaction.atomic(), plain.cursor() as cursor:
+            marked += repeats.mark(cursor, day, now)
+    return marked
 
 
 def _plain() -> Connection[Any]:

@@ -4,6 +4,9 @@ from django.db import migrations
 
 from network.sql import APP_ROLE
 
+# Nobody drops younger days, whatever the settings say.
+KEPT_DAYS_LEAST = 30
+
 CLICKS = f"""
 ALTER TABLE click
     ADD COLUMN landing_id bigint NOT NULL DEFAULT 0,
@@ -33,6 +36,33 @@ CREATE TABLE first_click (
     PRIMARY KEY (day, visitor)
 );
 REVOKE TRUNCATE ON first_click FROM {APP_ROLE};
+
+-- Up to which click a day has been looked through. Clicks that come late, from a spool, take the
+-- mark of their day away, and it is looked through once more.
+CREATE TABLE first_click_mark (
+    day date PRIMARY KEY,
+    until uuid NOT NULL
+);
+"""
+
+# Real time and not the network's clock, on purpose: whoever can set that clock, or speak as the
+# application, cannot make the clicks of the last month go away.
+RETENTION = f"""
+CREATE FUNCTION drop_click_partition(day date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    name text := 'click_' || to_char(day, 'YYYYMMDD');
+BEGIN
+    IF (day < current_date - {KEPT_DAYS_LEAST}) IS NOT TRUE THEN
+        RAISE EXCEPTION 'clicks of % are too young to go', day
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'click_retention';
+    END IF;
+    IF to_regclass(name) IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE %I', name);
+    RETURN true;
+END $$;
 """
 
 
@@ -40,5 +70,6 @@ class Migration(migrations.Migration):
     dependencies = [("tracking", "0002_rules")]
 
     operations = [
-        migrations.RunSQL(CLICKS, "DROP TABLE first_click, visitor_salt"),
+        migrations.RunSQL(CLICKS, "DROP TABLE first_click, first_click_mark, visitor_salt"),
+        migrations.RunSQL(RETENTION, "DROP FUNCTION drop_click_partition"),
     ]

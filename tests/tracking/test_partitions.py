@@ -1,0 +1,78 @@
+"""Click partitions are made ahead and dropped when nobody can need their clicks any more."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, connection
+
+from network import clock as now_of
+from tests import factories
+from tracking import tasks
+from tracking.clicks import partitions, salts
+
+pytestmark = pytest.mark.django_db
+TODAY = date(2026, 3, 1)
+OLD = TODAY - timedelta(days=500)
+
+
+def make(*days):
+    with connection.cursor() as cursor:
+        for day in days:
+            cursor.execute("SELECT make_click_partition(%s)", [day])
+
+
+def drop(today=TODAY, *, kept_days):
+    with connection.cursor() as cursor:
+        return partitions.drop(cursor, today, kept_days=kept_days)
+
+
+def test_days_beyond_the_retention_are_dropped():
+    make(OLD, TODAY - timedelta(days=399))
+    assert drop(kept_days=400) == [OLD]
+    assert drop(kept_days=400) == []
+
+
+def test_a_retention_of_nothing_keeps_everything():
+    make(OLD)
+    assert drop(kept_days=0) == []
+
+
+def test_clicks_stay_as_long_as_a_conversion_may_name_them():
+    factories.make_offer(click_window_s=600 * 86_400)
+    make(OLD)
+    assert drop(kept_days=400) == []
+    assert drop(TODAY + timedelta(days=102), kept_days=400) == [OLD]
+
+
+def test_the_database_keeps_the_last_month_whatever_it_is_told():
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    make(yesterday)
+    with pytest.raises(IntegrityError, match="too young"):
+        drop(yesterday + timedelta(days=1_000), kept_days=400)
+
+
+def test_the_application_cannot_drop_a_partition_by_itself():
+    make(OLD)
+    with pytest.raises(ProgrammingError, match="must be owner"), connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE click_{OLD:%Y%m%d}")
+
+
+def test_partitions_and_salts_are_made_for_the_days_ahead(clock):
+    clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
+    assert tasks.make_partitions() == partitions.AHEAD_DAYS + 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT day FROM visitor_salt ORDER BY day")
+        days = [day for (day,) in cursor.fetchall()]
+    assert days == [now_of.now().date() + timedelta(days=n) for n in range(salts.AHEAD_DAYS + 1)]
+
+
+def test_a_salt_is_forgotten_after_two_days_and_never_changed(clock):
+    clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
+    tasks.make_partitions()
+    clock.set(datetime(2032, 1, 3, 12, tzinfo=UTC))
+    tasks.make_partitions()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT min(day) FROM visitor_salt")
+        assert cursor.fetchone() == (date(2032, 1, 1),)
+    with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute("UPDATE visitor_salt SET salt = decode(repeat('00', 16), 'hex')")

@@ -1,0 +1,104 @@
+"""A visitor's first click of a day on an offer is told from its repeats, however late it comes."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from network.ids import uuid7_at
+from tests import factories
+from tests.tracking.rows import make_click
+from tracking.clicks import repeats
+
+NOON = datetime(2031, 5, 4, 12, tzinfo=UTC)
+DAY = NOON.date()
+LATER = NOON + timedelta(hours=12, seconds=repeats.SETTLED_S + 1)
+
+
+def click(link, visitor, *, minutes=0, **fields):
+    id = uuid7_at(int((NOON + timedelta(minutes=minutes)).timestamp() * 1_000))
+    return make_click(link, id=id, visitor=visitor, **fields).id
+
+
+def mark(day=DAY, now=LATER):
+    with transaction.atomic(), connection.cursor() as cursor:
+        return repeats.mark(cursor, day, now)
+
+
+def firsts():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT visitor, click_id FROM first_click")
+        return dict(cursor.fetchall())
+
+
+@pytest.fixture
+def link(db):
+    return factories.make_link()
+
+
+def test_the_earliest_click_of_a_visitor_is_its_first(link):
+    first = click(link, 7)
+    click(link, 7, minutes=1)
+    other = click(link, 8, minutes=2)
+    assert mark() == 2
+    assert firsts() == {7: first, 8: other}
+
+
+def test_failed_clicks_and_visitors_without_a_key_are_nobodys_first(link):
+    click(link, 7, reason="geo_country")
+    click(link, None)
+    assert (mark(), firsts()) == (0, {})
+
+
+def test_a_click_that_is_not_settled_yet_waits_for_the_next_sweep(link):
+    first = click(link, 7)
+    assert mark(now=NOON + timedelta(seconds=1)) == 0
+    assert mark() == 1
+    assert firsts() == {7: first}
+
+
+def test_a_late_click_becomes_the_first_when_its_day_is_looked_through_again(link):
+    click(link, 7, minutes=5)
+    mark()
+    first = click(link, 7)
+    assert mark() == 0
+    with connection.cursor() as cursor:
+        repeats.look_again(cursor, [DAY, DAY])
+        assert repeats.behind(cursor) == [DAY]
+    assert mark() == 1
+    assert firsts() == {7: first}
+
+
+def test_days_do_not_know_each_other(link):
+    click(link, 7)
+    click(link, 7, minutes=24 * 60)
+    mark()
+    assert mark(DAY + timedelta(days=1), LATER + timedelta(days=1)) == 1
+
+
+def test_first_clicks_go_with_their_days(link):
+    click(link, 7)
+    mark()
+    with connection.cursor() as cursor:
+        assert repeats.forget(cursor, DAY) == 0
+        assert repeats.forget(cursor, date(2031, 5, 5)) == 1
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 700)), max_size=6), max_size=4)
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_of_arrival_gives_what_a_full_count_gives(link, arrivals):
+    with transaction.atomic():
+        sid = transaction.savepoint()
+        clicks = []
+        for arrival in arrivals:
+            clicks += [(visitor, click(link, visitor, minutes=at)) for visitor, at in arrival]
+            with connection.cursor() as cursor:
+                repeats.look_again(cursor, [DAY])
+            mark()
+        expected = {visitor: min(id for v, id in clicks if v == visitor) for visitor, _ in clicks}
+        assert firsts() == expected
+        transaction.savepoint_rollback(sid)

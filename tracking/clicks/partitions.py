@@ -1,0 +1,52 @@
+"""The click table's days: made ahead of time, dropped when their time is over."""
+
+from datetime import date, timedelta
+from typing import Any, Final
+
+from psycopg import Cursor
+
+from tracking.clicks import repeats
+
+AHEAD_DAYS: Final = 7
+
+_MAKE: Final = (
+    "SELECT count(*) FILTER (WHERE make_click_partition(day)) FROM unnest(%s::date[]) AS day"
+)
+# A click is needed as long as a conversion may still name it, however short the retention is.
+_LONGEST_WINDOW: Final = "SELECT coalesce(max(click_window_s), 0) FROM offer"
+_OLD: Final = """
+SELECT to_date(right(relname, 8), 'YYYYMMDD')
+FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = 'click'::regclass AND relname ~ '^click_[0-9]{8}$'
+    AND to_date(right(relname, 8), 'YYYYMMDD') < %s
+ORDER BY 1 LIMIT %s
+"""
+_DROP: Final = "SELECT drop_click_partition(%s)"
+_DAY_S: Final = 86_400
+
+
+def make(cursor: Cursor[Any], today: date) -> int:
+    """Make the partitions of today and the days ahead; how many there were not."""
+    days = [today + timedelta(days=ahead) for ahead in range(AHEAD_DAYS + 1)]
+    cursor.execute(_MAKE, [days])
+    (made,) = cursor.fetchone() or (0,)
+    return int(made)
+
+
+def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -> list[date]:
+    """Drop partitions older than `kept_days` and older than any offer's click window; their days.
+
+    Where `kept_days` is 0 nothing is ever dropped. The database refuses days of the last month.
+    """
+    if kept_days == 0:
+        return []
+    cursor.execute(_LONGEST_WINDOW)
+    (longest_s,) = cursor.fetchone() or (0,)
+    first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1))
+    cursor.execute(_OLD, [first, limit])
+    days = [day for (day,) in cursor.fetchall()]
+    for day in days:
+        cursor.execute(_DROP, [day])
+    if days:
+        repeats.forget(cursor, first)
+    return days
