@@ -13,6 +13,7 @@ from tracking.conversions.models import (
     Share,
 )
 from tracking.postbacks.models import Delivery, Postback
+from tracking.seen.models import Impression, PageEvent
 
 __all__ = [
     "Click",
@@ -21,6 +22,8 @@ __all__ = [
     "Delivery",
     "Event",
     "Handoff",
+    "Impression",
+    "PageEvent",
     "Postback",
     "Report",
     "ReportNonce",

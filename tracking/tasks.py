@@ -70,7 +70,7 @@ def prune_nonces() -> int:
 
 @app.task(name="tracking.make_partitions")
 def make_partitions() -> int:
-    """Make the click partitions and the visitors' salts of today and the days ahead."""
+    """Make the partitions and the visitors' salts of today and the days ahead."""
     today = clock.now().date()
     with transaction.atomic(), _plain().cursor() as cursor:
         salts.prepare(cursor, today)
@@ -80,7 +80,7 @@ def make_partitions() -> int:
 
 @app.task(name="tracking.drop_partitions")
 def drop_partitions() -> int:
-    """Drop the clicks of days whose time is over."""
+    """Drop the clicks and the like of days whose time is over."""
     with _plain().cursor() as cursor:
         dropped = partitions.drop(
             cursor, clock.now().date(), kept_days=settings.CLICK_RETENTION_DAYS

@@ -1,12 +1,15 @@
-"""Click partitions are made ahead and dropped when nobody can need their clicks any more."""
+"""Partitions are made ahead and dropped when nobody can need their clicks any more."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection
 
 from network import clock as now_of
 from tests import factories
+from tests.running import eventually
 from tracking import tasks
 from tracking.clicks import partitions, salts
 
@@ -15,10 +18,16 @@ TODAY = date(2026, 3, 1)
 OLD = TODAY - timedelta(days=500)
 
 
-def make(*days):
+def make(*days, kind="click"):
     with connection.cursor() as cursor:
         for day in days:
-            cursor.execute("SELECT make_click_partition(%s)", [day])
+            cursor.execute("SELECT make_partition(%s, %s)", [kind, day])
+
+
+def exists(table):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+        return cursor.fetchone()[0]
 
 
 def drop(today=TODAY, *, kept_days):
@@ -30,6 +39,50 @@ def test_days_beyond_the_retention_are_dropped():
     make(OLD, TODAY - timedelta(days=399))
     assert drop(kept_days=400) == [OLD]
     assert drop(kept_days=400) == []
+
+
+@pytest.mark.parametrize("kind", partitions.KINDS)
+def test_everything_that_is_kept_by_day_goes_with_the_day(kind):
+    make(OLD, TODAY, kind=kind)
+    assert exists(f"{kind}_{OLD:%Y%m%d}")
+    assert drop(kept_days=400) == [OLD]
+    assert not exists(f"{kind}_{OLD:%Y%m%d}")
+    assert exists(f"{kind}_{TODAY:%Y%m%d}")
+
+
+@pytest.mark.parametrize("verb", ["make_partition", "drop_partition"])
+def test_no_other_table_is_touched(verb):
+    with pytest.raises(IntegrityError, match="is not kept by day"), connection.cursor() as cursor:
+        cursor.execute(f"SELECT {verb}('conversion', %s)", [OLD])
+
+
+def test_each_table_has_a_function_of_its_own_that_makes_its_days():
+    with connection.cursor() as cursor:
+        for kind in partitions.KINDS:
+            cursor.execute(f"SELECT make_{kind}_partition(%s)", [OLD])
+            assert exists(f"{kind}_{OLD:%Y%m%d}")
+
+
+def test_two_may_want_the_same_day_at_once(fresh_db):
+    made = []
+
+    def want():
+        with psycopg.connect(fresh_db.url) as other:
+            made.extend(other.execute("SELECT make_partition('click', %s)", [OLD]).fetchone())
+
+    with psycopg.connect(fresh_db.url) as first:
+        first.execute("SELECT make_partition('click', %s)", [OLD])
+        waiting = threading.Thread(target=want)
+        waiting.start()
+        eventually(lambda: _waits(fresh_db.owner_url))
+    waiting.join()
+    assert made == [False]
+
+
+def _waits(url):
+    with psycopg.connect(url) as watching:
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return watching.execute(waiting).rowcount
 
 
 def test_a_retention_of_nothing_keeps_everything():
@@ -59,7 +112,7 @@ def test_the_application_cannot_drop_a_partition_by_itself():
 
 def test_partitions_and_salts_are_made_for_the_days_ahead(clock):
     clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
-    assert tasks.make_partitions() == partitions.AHEAD_DAYS + 1
+    assert tasks.make_partitions() == len(partitions.KINDS) * (partitions.AHEAD_DAYS + 1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT day FROM visitor_salt ORDER BY day")
         days = [day for (day,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""The click table's days: made ahead of time, dropped when their time is over."""
+"""The days of clicks and of what is kept as they are: made ahead of time, dropped when over."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -7,28 +7,33 @@ from psycopg import Cursor
 
 from tracking.clicks import repeats
 
+# The tables that are partitioned by day.
+KINDS: Final = ("click", "impression", "page_event")
 AHEAD_DAYS: Final = 7
 
-_MAKE: Final = (
-    "SELECT count(*) FILTER (WHERE make_click_partition(day)) FROM unnest(%s::date[]) AS day"
-)
+_MAKE: Final = """
+SELECT count(*) FILTER (WHERE make_partition(kind, day))
+FROM unnest(%s::text[]) AS kind, unnest(%s::date[]) AS day
+"""
 # A click is needed as long as a conversion may still name it, however short the retention is.
 _LONGEST_WINDOW: Final = "SELECT coalesce(max(click_window_s), 0) FROM offer"
 _OLD: Final = """
-SELECT to_date(right(relname, 8), 'YYYYMMDD')
-FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-WHERE inhparent = 'click'::regclass AND relname ~ '^click_[0-9]{8}$'
-    AND to_date(right(relname, 8), 'YYYYMMDD') < %s
+SELECT DISTINCT to_date(right(child.relname, 8), 'YYYYMMDD')
+FROM pg_inherits
+JOIN pg_class AS child ON child.oid = inhrelid
+JOIN pg_class AS parent ON parent.oid = inhparent
+WHERE parent.relname = ANY(%s) AND child.relname ~ '_[0-9]{8}$'
+    AND to_date(right(child.relname, 8), 'YYYYMMDD') < %s
 ORDER BY 1 LIMIT %s
 """
-_DROP: Final = "SELECT drop_click_partition(%s)"
+_DROP: Final = "SELECT drop_partition(kind, %s) FROM unnest(%s::text[]) AS kind"
 _DAY_S: Final = 86_400
 
 
 def make(cursor: Cursor[Any], today: date) -> int:
     """Make the partitions of today and the days ahead; how many there were not."""
     days = [today + timedelta(days=ahead) for ahead in range(AHEAD_DAYS + 1)]
-    cursor.execute(_MAKE, [days])
+    cursor.execute(_MAKE, [list(KINDS), days])
     (made,) = cursor.fetchone() or (0,)
     return int(made)
 
@@ -43,10 +48,10 @@ def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -
     cursor.execute(_LONGEST_WINDOW)
     (longest_s,) = cursor.fetchone() or (0,)
     first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1))
-    cursor.execute(_OLD, [first, limit])
+    cursor.execute(_OLD, [list(KINDS), first, limit])
     days = [day for (day,) in cursor.fetchall()]
     for day in days:
-        cursor.execute(_DROP, [day])
+        cursor.execute(_DROP, [day, list(KINDS)])
     if days:
         repeats.forget(cursor, first)
     return days

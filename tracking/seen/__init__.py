@@ -1,0 +1,1 @@
+"""What is seen around a click: impressions before it, the first-party script's events after it."""
