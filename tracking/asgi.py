@@ -1,4 +1,4 @@
-"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback`, its health.
+"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback`, what is seen, its health.
 
 Django's request stack is not on the way; of Django there are only settings and the log's form.
 """
@@ -20,6 +20,7 @@ from tracking.clicks.record import COMMIT_MAX_S, Recorder
 from tracking.conversions.desk import Desk
 from tracking.conversions.edge import PATH, ReportEdge
 from tracking.responses import Receive, Scope, Send, json, page
+from tracking.seen.edge import SeenEdge, is_ours
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ DRAIN_MAX_S: Final = 10.0
 
 
 class Tracker:
-    """Both edges on one event loop; clicks, reports, configuration have a connection each."""
+    """The edges on one event loop; clicks, reports, configuration have a connection each."""
 
     def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
         self.watcher = Watcher(conninfo)
@@ -35,6 +36,7 @@ class Tracker:
         self.desk = Desk(conninfo, commit_max_s=commit_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
+        self.seen = SeenEdge(self.watcher, self.recorder, self.clicks)  # type: ignore[arg-type]
         runs = (self.watcher.run(), self.recorder.run(), self.reports.run())
         self._tasks = [asyncio.create_task(run) for run in runs]
 
@@ -61,6 +63,8 @@ class Tracker:
             await self.clicks.answer(scope, send)
         elif path == PATH:
             await self.reports.answer(scope, receive, send)
+        elif is_ours(path):
+            await self.seen.answer(scope, receive, send)
         elif path == "/healthz":
             await json(send, 200, self._health())
         elif path == "/readyz":
@@ -78,6 +82,7 @@ class Tracker:
             "clicks": "connected" if self.recorder.connected else "away",
             "configuration": loaded.stamp[0] if loaded else None,
             "reports_refused": dict(self.reports.refused),
+            "seen_refused": dict(self.seen.refused),
         }
 
 

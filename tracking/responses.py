@@ -1,4 +1,4 @@
-"""Answers of the tracker in ASGI's words: a redirect, a page, JSON."""
+"""Answers of the tracker in ASGI's words: a redirect, a page, JSON, bytes of any kind."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -13,6 +13,16 @@ Header = tuple[bytes, bytes]
 
 # A stored answer would hide the next click from us.
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+
+
+async def content(
+    send: Send, status: int, headers: Iterable[Header] = (), body: bytes = b""
+) -> None:
+    """These bytes with these headers and their length."""
+    length = (b"content-length", str(len(body)).encode())
+    headers = (*headers, length, (b"x-content-type-options", b"nosniff"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def redirect(send: Send, url: str) -> None:
@@ -40,11 +50,4 @@ async def json(
 async def _send(
     send: Send, status: int, kind: bytes, body: bytes, headers: Iterable[Header]
 ) -> None:
-    fixed = (
-        (b"content-type", kind),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
-        NO_STORE,
-    )
-    await send({"type": "http.response.start", "status": status, "headers": (*fixed, *headers)})
-    await send({"type": "http.response.body", "body": body})
+    await content(send, status, ((b"content-type", kind), NO_STORE, *headers), body)

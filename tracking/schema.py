@@ -1,4 +1,4 @@
-"""The tracker's addresses for the API's description: links, and reports as shops send them."""
+"""The tracker's addresses for the API's description: links, reports, what the script calls."""
 
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from tracking.clicks.edge import PREFIX
 from tracking.clicks.query import SUBS, TEXT_MAX
 from tracking.conversions.edge import PATH
 from tracking.conversions.evidence import GOAL_MAX, REF_MAX
+from tracking.seen import direct, events, impressions, script
 
 Schema = dict[str, Any]
 
@@ -63,6 +64,20 @@ _TAKEN: Final[Schema] = {
 }
 # What an affiliate may send along with a click.
 _SENT: Final = (*SUBS, "source", "aff_click_id")
+_CODE: Final[Schema] = {"in": "path", "name": "code", "required": True, "schema": _TEXT}
+_EVENT: Final[dict[str, Schema]] = {
+    "click_id": _TEXT,
+    "name": {**_TEXT, "pattern": f"^[a-z0-9_]{{1,{events.NAME_MAX}}}$"},
+    "path": {**_TEXT, "description": "The page's path; a query and a fragment are left out."},
+}
+_DIRECT: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "click_id": {"type": ["string", "null"], "description": "Null for a click that fails."},
+        "reason": {**_TEXT, "description": "`ok`, or why the click is not good."},
+    },
+    "required": ["click_id", "reason"],
+}
 _RULES: Final = (
     "Reports a conversion, with the token or signed. What has a 2xx is stored; the same action "
     "again is a `duplicate`, so a lost answer is a reason to send it again. The guide for shops, "
@@ -81,6 +96,8 @@ def with_the_tracker(result: Schema, **_: Any) -> Schema:
     post = _report("report_by_post", _in_query()) | {"requestBody": _body()}
     result["paths"][PATH] = {"get": get | of_tracker, "post": post | of_tracker}
     result["paths"][f"{PREFIX}{{code}}"] = {"get": _click() | of_tracker}
+    for path, methods in _seen().items():
+        result["paths"][path] = {name: each | of_tracker for name, each in methods.items()}
     return result
 
 
@@ -92,12 +109,14 @@ def _report(id: str, parameters: list[Schema]) -> Schema:
         "responses": {
             "200": _answer("Stored: a new conversion or a duplicate of one."),
             "202": _answer("Stored: it waits for its click."),
-            "default": {
-                "description": "A problem; `report` in it says that the report is kept.",
-                "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            },
+            "default": _problem("A problem; `report` in it says that the report is kept."),
         },
     }
+
+
+def _problem(description: str) -> Schema:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {"description": description, "content": {CONTENT_TYPE: problem}}
 
 
 def _answer(description: str) -> Schema:
@@ -122,16 +141,18 @@ def _body() -> Schema:
     return {"content": {kind: {"schema": schema} for kind in kinds}}
 
 
+def _sent(names: tuple[str, ...]) -> list[Schema]:
+    """What an affiliate may add to a link."""
+    text = {**_TEXT, "description": f"Kept; cut after {TEXT_MAX} characters."}
+    return [{"in": "query", "name": name, "schema": text} for name in names]
+
+
 def _click() -> Schema:
-    sent = {**_TEXT, "description": f"Kept with the click; cut after {TEXT_MAX} characters."}
     page = {"content": {"text/html": {"schema": _TEXT}}}
     return {
         "operationId": "click",
         "description": "A tracking link: stores the click, then redirects. HEAD does the same.",
-        "parameters": [
-            {"in": "path", "name": "code", "required": True, "schema": _TEXT},
-            *({"in": "query", "name": name, "schema": sent} for name in _SENT),
-        ],
+        "parameters": [_CODE, *_sent(_SENT)],
         "responses": {
             "302": {
                 "description": "The click is stored; `Location` takes its id to the offer.",
@@ -140,4 +161,61 @@ def _click() -> Schema:
             "404": {"description": "The link leads nowhere; the click is stored.", **page},
             "503": {"description": "The click cannot be stored: try again.", **page},
         },
+    }
+
+
+def _seen() -> dict[str, dict[str, Schema]]:
+    """What pages call: the picture, and what the script asks for."""
+    gif = {"image/gif": {"schema": {**_TEXT, "format": "binary"}}}
+    impression = {
+        "operationId": "impression",
+        "description": "A picture of one pixel: stores an impression of a link that is in use.",
+        "parameters": [_CODE, *_sent((*SUBS, "source"))],
+        "responses": {
+            "200": {
+                "description": "The picture; what there is to store is stored.",
+                "content": gif,
+            },
+            "503": {"description": "The picture; the impression is not stored.", "content": gif},
+        },
+    }
+    event = {
+        "description": "What happened on a page that a click led to. docs/script.md has the rest.",
+        "responses": {"204": {"description": "Stored."}, "default": _problem("Nothing is stored.")},
+    }
+    fields = [
+        {"in": "query", "name": name, "required": name != "path", "schema": schema}
+        for name, schema in _EVENT.items()
+    ]
+    form = {"type": "object", "properties": _EVENT, "required": ["click_id", "name"]}
+    kinds = ("text/plain", "application/x-www-form-urlencoded")
+    body = {"content": {kind: {"schema": form} for kind in kinds}}
+    click = {
+        "operationId": "direct_click",
+        "description": "A click without a redirect, from a page on a host of the offer: see "
+        "docs/script.md. `Origin` or `Referer` says which page.",
+        "parameters": [_CODE, *_sent(_SENT)],
+        "responses": {
+            "200": {
+                "description": "The click is stored.",
+                "content": {"application/json": {"schema": _DIRECT}},
+            },
+            "default": _problem("Nothing is stored."),
+        },
+    }
+    served = {
+        "operationId": "script",
+        "description": "The first-party script for advertisers' pages.",
+        "responses": {
+            "200": {"description": "It.", "content": {"text/javascript": {"schema": _TEXT}}}
+        },
+    }
+    return {
+        f"{impressions.PREFIX}{{code}}": {"get": impression},
+        events.PATH: {
+            "get": event | {"operationId": "page_event_by_get", "parameters": fields},
+            "post": event | {"operationId": "page_event_by_post", "requestBody": body},
+        },
+        f"{direct.PREFIX}{{code}}": {"get": click},
+        script.LATEST: {"get": served},
     }

@@ -1,0 +1,108 @@
+"""`/d/{code}`: a click without a redirect, told by the script on the landing page itself.
+
+It is the same click as at `/c/{code}`: stored before the answer, with its reason. The page in which
+the script runs is where the visitor was sent, so it is judged as a deep link: elsewhere than on the
+offer's landing page, its host must be one that the offer lists.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from network.errors import MethodNotAllowed, PeractionError
+from partners.watcher import Watcher
+from tracking.clicks import query
+from tracking.clicks.evaluate import OK
+from tracking.responses import Scope, Send, json
+from tracking.seen import links
+from tracking.seen.events import ANYBODY, refuse
+
+PREFIX: Final = "/d/"
+
+CODE_MAX: Final = 64
+# Where the page says that its visitor came from; the request itself comes from the page.
+_REFERRER: Final = b"ref="
+_OF_THE_FETCH: Final = (b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site")
+
+
+class Taken(Protocol):
+    """A click that is stored; its id is empty for a visitor who may not be told apart."""
+
+    @property
+    def click_id(self) -> str:
+        """The id as the world sees it."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is good, or is not."""
+
+
+class Clicks(Protocol):
+    """Where clicks are judged and stored."""
+
+    async def take(self, scope: Scope, code: str, params: Mapping[str, str]) -> Taken:
+        """Judge and store a click on the link of this code. Unavailable where that cannot be."""
+
+
+class DirectClicks:
+    """Answers `/d/{code}`."""
+
+    def __init__(self, watcher: Watcher, clicks: Clicks) -> None:
+        self._watcher = watcher
+        self._clicks = clicks
+
+    async def answer(self, scope: Scope, send: Send) -> None:
+        """The click's id, null for one that is not good, and the reason; once it is stored."""
+        try:
+            if scope["method"] != "GET":
+                raise MethodNotAllowed()
+            taken = await self._take(scope)
+        except PeractionError as error:
+            await refuse(send, PREFIX, error)
+            return
+        click_id = taken.click_id if taken.reason == OK else ""
+        await json(send, 200, {"click_id": click_id or None, "reason": taken.reason}, [ANYBODY])
+
+    async def _take(self, scope: Scope) -> Taken:
+        code = query.clean(scope["path"][len(PREFIX) :], CODE_MAX)
+        raw_query: bytes = scope["query_string"]
+        params = query.parse(raw_query)
+        host = _page_host(scope)
+        if await self._lands(code, host):
+            params.pop("deep_link", None)
+        else:
+            # The port is the page's own business.
+            params["deep_link"] = f"https://{host}/" if host else "null"
+        return await self._clicks.take(_visit(scope, _referrer(raw_query)), code, params)
+
+    async def _lands(self, code: str, host: str | None) -> bool:
+        """Whether this is the host to which the link's offer leads anyway."""
+        link = await links.find(self._watcher, code)
+        return link is not None and host is not None and host == _host(link.offer.landing_url)
+
+
+def _page_host(scope: Scope) -> str | None:
+    """The host of the page that asks, as its browser tells it; None for no page at all."""
+    headers = dict(scope["headers"])
+    said: bytes = headers.get(b"origin") or headers.get(b"referer") or b""
+    return _host(said.decode("utf-8", "replace"))
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _referrer(raw_query: bytes) -> bytes:
+    for pair in raw_query.split(b"&"):
+        if pair.startswith(_REFERRER):
+            return query.decoded(pair[len(_REFERRER) :].decode("utf-8", "replace")).encode()
+    return b""
+
+
+def _visit(scope: Scope, referrer: bytes) -> Scope:
+    """The request as if its visitor had followed a redirect, without what only a fetch tells."""
+    headers = [pair for pair in scope["headers"] if pair[0] not in _OF_THE_FETCH]
+    return {**scope, "headers": [*headers, (b"referer", referrer)] if referrer else headers}

@@ -1,0 +1,45 @@
+"""What is seen around clicks, over HTTP: the picture, page events, direct clicks, the script."""
+
+from collections import Counter
+from typing import Final
+
+from partners.watcher import Watcher
+from tracking.responses import Receive, Scope, Send
+from tracking.seen import direct, events, impressions, script
+from tracking.seen.direct import Clicks, DirectClicks
+from tracking.seen.events import Events
+from tracking.seen.impressions import Impressions
+from tracking.seen.rows import Recorder
+
+PREFIXES: Final = (impressions.PREFIX, direct.PREFIX, script.PREFIX)
+
+
+def is_ours(path: str) -> bool:
+    """Whether this is an address of the edge."""
+    return path == events.PATH or path.startswith(PREFIXES)
+
+
+class SeenEdge:
+    """Answers `/i/{code}`, `/e`, `/d/{code}` and `/js/pa.js`."""
+
+    def __init__(self, watcher: Watcher, recorder: Recorder, clicks: Clicks) -> None:
+        self._impressions = Impressions(watcher, recorder)
+        self._events = Events(recorder)
+        self._direct = DirectClicks(watcher, clicks)
+
+    @property
+    def refused(self) -> Counter[str]:
+        """How many page events, by code, and impressions of unknown links were not stored."""
+        return self._events.refused + Counter(impression_unknown=self._impressions.unknown)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for which `is_ours` holds, once what it tells is stored."""
+        path = scope["path"]
+        if path.startswith(impressions.PREFIX):
+            await self._impressions.answer(scope, send)
+        elif path == events.PATH:
+            await self._events.answer(scope, receive, send)
+        elif path.startswith(direct.PREFIX):
+            await self._direct.answer(scope, send)
+        else:
+            await script.answer(scope, send)
