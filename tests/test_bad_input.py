@@ -190,6 +190,7 @@ FILTERS = [
     ("payee-methods", "affiliate=1;2"),
     ("clicks", "link=x"),
     ("clicks", "from=yesterday"),
+    ("page-events", "click=x"),
     ("conversions", "status=paid"),
     ("conversions", "review=maybe"),
     ("postbacks", "active=maybe"),

@@ -50,6 +50,7 @@ MEMBERS = [
     ("get", "links/{link}", None),
     ("patch", "links/{link}", {"active": False}),
     ("get", "payee-methods/{payee}", None),
+    ("get", "page-events?click={click_text}", None),
     ("get", "conversions/{conversion}", None),
     ("get", "conversions/{conversion}/explain", None),
     ("post", "conversions/{conversion}/approve", {}),

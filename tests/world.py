@@ -19,7 +19,8 @@ from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
 from tests.cast import Member
 from tests.payouts.earning import approved_run, book, deposit, make_payee, sent_run
-from tests.tracking.rows import make_approved, make_click, make_conversion
+from tests.tracking.rows import make_approved, make_click, make_conversion, make_page_event
+from tracking.clicks import ids
 from tracking.conversions.models import Conversion, Report
 from tracking.models import Click
 from tracking.postbacks import addresses, deliveries
@@ -136,6 +137,12 @@ class World:
     @cached_property
     def click(self) -> Click:
         return make_click(self.link)
+
+    @cached_property
+    def click_text(self) -> str:
+        """The click's id as links and reports carry it, with something told of it."""
+        make_page_event(self.click)
+        return ids.mint(self.click.id)
 
     @cached_property
     def deposit(self) -> Deposit:

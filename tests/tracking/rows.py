@@ -8,14 +8,14 @@ from django.db import connection
 from django.db.models import F
 
 from network import clock
-from network.ids import uuid7, uuid7_time
+from network.ids import uuid7, uuid7_at, uuid7_ms, uuid7_time
 from partners.models import Funds, Link, Terms
 from partners.terms import Rates, amounts
 from tests import factories
 from tracking.conversions import events, lifecycle
 from tracking.conversions.events import NewEvent
 from tracking.conversions.models import Conversion
-from tracking.models import Click
+from tracking.models import Click, PageEvent
 
 ACTOR = "user:1"
 
@@ -97,6 +97,13 @@ def make_click(
         "destination": "https://shop.example/",
     }
     return Click.objects.create(**(given | fields))
+
+
+def make_page_event(click: Click, name: str = "page", **fields: Any) -> PageEvent:
+    """What the script told of a click a minute later."""
+    id = uuid7_at(uuid7_ms(click.id) + 60_000)
+    given = {"id": id, "ts": uuid7_time(id), "click_id": click.id, "path": "/boots"}
+    return PageEvent.objects.create(name=name, **(given | fields))
 
 
 def available_micros(advertiser_id: int) -> int:
