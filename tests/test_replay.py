@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from network.embedded import process
 from tests import cdnow, scenery
 from tests.amounts import micros
 from tests.environment import LONG
@@ -220,17 +222,28 @@ class Killer(threading.Thread):
             pid = self._pid(victim)
             if pid is None or not self._replay.in_flight.total():
                 continue
+            orphan = self._running.tracker_worker() if victim == "tracker" else None
             os.kill(pid, signal.SIGKILL)
             self.kills += 1
             if victim in OF_CLICKS:
                 # Whoever was in flight at the kill is so still: there is nobody to answer yet.
                 self.clicks_in_flight += self._replay.in_flight["click"]
+            if orphan is not None:
+                self.clicks_in_flight += self._outlives(orphan)
             self._back(victim, pid)
 
     def stop(self) -> None:
         """No further kill."""
         self._enough.set()
         self.join()
+
+    def _outlives(self, worker: int) -> int:
+        """The most clicks in flight while a killed server's worker lives on, to be killed next."""
+        most = 0
+        while process.started_at(worker) is not None:
+            most = max(most, self._replay.in_flight["click"])
+            time.sleep(0.001)
+        return most
 
     def _pid(self, victim: str) -> int | None:
         if victim == "tracker's worker":
