@@ -9,6 +9,7 @@ from network.consumers import Consumer
 from network.env import (
     env_bool,
     env_database,
+    env_file,
     env_int,
     env_keyring,
     env_keys,
@@ -149,6 +150,14 @@ DEBTOR_IBAN = env_str("DEBTOR_IBAN", "" if MODE == "production" else "DE89370400
 DEBTOR_BIC = env_str("DEBTOR_BIC", "")
 OUTGOING_ALLOW = env_networks("OUTGOING_ALLOW")
 TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES")
+
+
+# --- Visitors ------------------------------------------------------------------------------------
+
+# Without a database of one's own, the country is the registries' and there are no regions.
+GEO_MMDB = env_file("GEO_MMDB")
+CONNECTION_MMDB = env_file("CONNECTION_MMDB")
+DATACENTRE_RANGES = env_file("DATACENTRE_RANGES")
 
 
 # --- Django --------------------------------------------------------------------------------------
