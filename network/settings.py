@@ -158,6 +158,13 @@ TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES")
 GEO_MMDB = env_file("GEO_MMDB")
 CONNECTION_MMDB = env_file("CONNECTION_MMDB")
 DATACENTRE_RANGES = env_file("DATACENTRE_RANGES")
+# Whole by default: who clicks twice or for himself is found out by the address.
+CLICK_IP = env_str("CLICK_IP", "full", choices=("full", "cut", "hashed", "none"))
+CONSENT_ABSENT = env_str(
+    "CONSENT_ABSENT", "minimal_in_eea", choices=("minimal_in_eea", "minimal", "full")
+)
+# Who we are in the IAB's Global Vendor List; 0 for nobody.
+TCF_VENDOR_ID = env_int("TCF_VENDOR_ID", 0)
 
 
 # --- Django --------------------------------------------------------------------------------------

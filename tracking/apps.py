@@ -13,3 +13,4 @@ class TrackingConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         register(checks.places_can_be_looked_up, Tags.files)
+        register(checks.vendor_fits_a_consent_string, Tags.security)

@@ -141,3 +141,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path, setting):
 def test_fit_files_and_a_fit_vendor_pass(settings, geo):
     settings.GEO_MMDB = geo
     assert checks.places_can_be_looked_up(None) == []
+    assert checks.vendor_fits_a_consent_string(None) == []
+    settings.TCF_VENDOR_ID = 70_000
+    assert [each.id for each in checks.vendor_fits_a_consent_string(None)] == ["tracking.E002"]
