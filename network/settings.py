@@ -9,6 +9,7 @@ from network.consumers import Consumer
 from network.env import (
     env_bool,
     env_database,
+    env_file,
     env_int,
     env_keyring,
     env_keys,
@@ -153,6 +154,21 @@ DEBTOR_IBAN = env_str("DEBTOR_IBAN", "" if MODE == "production" else "DE89370400
 DEBTOR_BIC = env_str("DEBTOR_BIC", "")
 OUTGOING_ALLOW = env_networks("OUTGOING_ALLOW")
 TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES")
+
+
+# --- Visitors ------------------------------------------------------------------------------------
+
+# Without a database of one's own, the country is the registries' and there are no regions.
+GEO_MMDB = env_file("GEO_MMDB")
+CONNECTION_MMDB = env_file("CONNECTION_MMDB")
+DATACENTRE_RANGES = env_file("DATACENTRE_RANGES")
+# Whole by default: who clicks twice or for himself is found out by the address.
+CLICK_IP = env_str("CLICK_IP", "full", choices=("full", "cut", "hashed", "none"))
+CONSENT_ABSENT = env_str(
+    "CONSENT_ABSENT", "minimal_in_eea", choices=("minimal_in_eea", "minimal", "full")
+)
+# Who we are in the IAB's Global Vendor List; 0 for nobody.
+TCF_VENDOR_ID = env_int("TCF_VENDOR_ID", 0)
 
 
 # --- Django --------------------------------------------------------------------------------------
