@@ -35,24 +35,26 @@ def serve(environment: Mapping[str, str], *, log: Path, workers: int = 1) -> Ite
         "--port", str(port), "--workers", str(workers), "--log-level", "warning",
         "tracking.asgi:app",
     ]  # fmt: skip
+    own = {"SPOOL_DIR": str(log.parent / "spool")}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=dict(environment),
+            env=own | dict(environment),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            eventually(lambda: _is_ready(port), within_s=60, says="the tracker did not come up")
+            eventually(lambda: is_ready(port), within_s=60, says="the tracker did not come up")
             yield Server(port, process)
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
+    """Whether a tracker on this port says that it can store clicks."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/readyz")
