@@ -35,6 +35,12 @@ TRACKER_URL = env_str("TRACKER_URL", "http://127.0.0.1:8001").rstrip("/")
 CLOCK_FILE = env_str("CLOCK_FILE", "")
 # What `make run` keeps beside its servers' data, such as the demo's log-ins.
 STATE_DIR = Path(env_str("STATE_DIR", str(ROOT / "var")))
+# Where a tracker puts clicks while PostgreSQL is away: a disk of this host that survives a restart.
+SPOOL_DIR = Path(env_str("SPOOL_DIR", str(STATE_DIR / "spool")))
+# All files there together. 0 switches the spool off: then clicks are answered 503 meanwhile.
+SPOOL_BYTES_MAX = env_int("SPOOL_BYTES_MAX", 2**30)
+# How long a click waits for its commit before it is spooled.
+COMMIT_MAX_MS = env_int("COMMIT_MAX_MS", 250, least=1)
 
 
 def _unless_test(default: str) -> str | None:

@@ -223,6 +223,11 @@ class Stack:
                 ready_url=f"{self._tracker_url}/healthz",
             ),
             Child(
+                name="drainer",
+                argv=[sys.executable, "manage.py", "tracker", "drain"],
+                env=env,
+            ),
+            Child(
                 name="web",
                 argv=[*granian, "--port", str(self._web_port), "--interface", "asgi",
                       "--workers", "1", "--http", "1", "--backpressure", "4096",

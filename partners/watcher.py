@@ -27,7 +27,7 @@ class Watcher:
         self.snapshot: Snapshot | None = None
         self._conninfo = conninfo
         self._bell = asyncio.Event()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: set[asyncio.Future[None]] = set()
         self._checked_s = float("-inf")
 
     async def run(self) -> None:
@@ -56,9 +56,11 @@ class Watcher:
         PATIENCE_S, so that a lost database makes nobody wait for ever.
         """
         seen = asyncio.get_running_loop().create_future()
-        self._waiting.append(seen)
+        self._waiting.add(seen)
         self._bell.set()
         await asyncio.wait([seen], timeout=PATIENCE_S)
+        # Nobody looks while the database is away: who has given up shall not stay in here.
+        self._waiting.discard(seen)
 
     async def _listen(self, connection: AsyncConnection[Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -77,7 +79,7 @@ class Watcher:
 
     async def _check(self, connection: AsyncConnection[Any]) -> None:
         # Those who come from here on may ask for what this look is too early to see.
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, set()
         self._checked_s = asyncio.get_running_loop().time()
         try:
             cursor = await connection.execute(snapshot.STAMP)

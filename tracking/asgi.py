@@ -5,19 +5,19 @@ Django's request stack is not on the way; of Django there are only settings and 
 
 import asyncio
 import os
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.conf import settings
 from django.utils.log import configure_logging
-from psycopg.conninfo import make_conninfo
 
+from network.dsn import conninfo
 from partners.watcher import Watcher
 from tracking.clicks.edge import PREFIX, ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
-from tracking.clicks.record import COMMIT_MAX_S, Recorder
-from tracking.conversions.desk import Desk
+from tracking.clicks.record import Recorder
+from tracking.clicks.spool import Spool
+from tracking.conversions.desk import COMMIT_MAX_S, Desk
 from tracking.conversions.edge import PATH, ReportEdge
 from tracking.responses import Receive, Scope, Send, json, page
 
@@ -27,12 +27,24 @@ DRAIN_MAX_S: Final = 10.0
 
 
 class Tracker:
-    """Both edges on one event loop; clicks, reports, configuration have a connection each."""
+    """Both edges on one event loop; clicks, reports, configuration have a connection each.
 
-    def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
+    A click's commit that takes longer than `click_max_s` goes to the spool; a report, which needs
+    the database to be answered truthfully, waits for `report_max_s`.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        spool: Spool,
+        *,
+        click_max_s: float,
+        report_max_s: float = COMMIT_MAX_S,
+    ) -> None:
         self.watcher = Watcher(conninfo)
-        self.recorder = Recorder(conninfo, commit_max_s=commit_max_s)
-        self.desk = Desk(conninfo, commit_max_s=commit_max_s)
+        self.spool = spool
+        self.recorder = Recorder(conninfo, spool, commit_max_s=click_max_s)
+        self.desk = Desk(conninfo, commit_max_s=report_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
         runs = (self.watcher.run(), self.recorder.run(), self.reports.run())
@@ -46,6 +58,7 @@ class Tracker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.desk.close)
+        await asyncio.to_thread(self.spool.close)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -69,13 +82,18 @@ class Tracker:
             await page(send, 404, NOWHERE)
 
     def _ready(self) -> bool:
-        return self.recorder.connected and self.watcher.snapshot is not None
+        return self.recorder.storing and self.watcher.snapshot is not None
 
     def _health(self) -> dict[str, object]:
         loaded = self.watcher.snapshot
         return {
             "status": "ok",
-            "clicks": "connected" if self.recorder.connected else "away",
+            "clicks": "spooling" if self.recorder.spooling else "connected",
+            "spool": {
+                "bytes": self.spool.bytes,
+                "files": self.spool.files,
+                "has_room": self.spool.has_room,
+            },
             "configuration": loaded.stamp[0] if loaded else None,
             "reports_refused": dict(self.reports.refused),
         }
@@ -96,26 +114,16 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        # The database may be away: then clicks are answered 503 until it comes.
-        self._tracker = Tracker(conninfo(settings.DATABASES["default"]))
+        # The database may be away: then clicks are answered 503 until a configuration is there.
+        self._tracker = Tracker(
+            conninfo(settings.DATABASES["default"]),
+            Spool(settings.SPOOL_DIR, bytes_max=settings.SPOOL_BYTES_MAX),
+            click_max_s=settings.COMMIT_MAX_MS / 1000,
+        )
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._tracker.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def conninfo(database: dict[str, Any]) -> str:
-    """Django's database settings as a libpq address."""
-    names: Sequence[tuple[str, str]] = (
-        ("NAME", "dbname"),
-        ("USER", "user"),
-        ("PASSWORD", "password"),
-        ("HOST", "host"),
-        ("PORT", "port"),
-    )
-    options = {name: value for name, value in database["OPTIONS"].items() if name != "pool"}
-    given = {libpq: database[django] for django, libpq in names if database[django]}
-    return make_conninfo(**given, **options)
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "network.settings")

@@ -14,6 +14,7 @@ from network.ids import uuid7
 from tests import factories
 from tests.tracking.trackers import tell
 from tracking.clicks import ids, query, row
+from tracking.clicks.kinds import Entry
 from tracking.models import Click
 
 TEXTS = st.text(
@@ -135,17 +136,18 @@ def test_the_partitions_of_the_day_and_the_next_are_made(fresh_db, link, clock):
     assert (_count("click_20320101"), _count("click_default")) == (0, 0)
 
 
-def test_without_a_database_nobody_is_redirected(fresh_db, link):
+def test_without_a_database_and_a_spool_nobody_is_redirected(fresh_db, link):
     async def story(visitor):
         await asyncio.to_thread(_end_connections, fresh_db)
         broken = [await visitor.get("/c/abc123") for _ in range(3)]
-        while not visitor.tracker.recorder.connected:
+        ready = await visitor.get("/readyz")
+        while visitor.tracker.recorder.spooling:
             await asyncio.sleep(0.01)
-        return broken, await visitor.get("/c/abc123")
+        return broken, ready, await visitor.get("/c/abc123")
 
-    broken, after = tell(fresh_db.url, story)
+    broken, ready, after = tell(fresh_db.url, story, spool_bytes_max=0)
     assert (broken[0].status, broken[0].headers["retry-after"]) == (503, "1")
-    assert after.status == 302
+    assert (ready.status, ready.json["clicks"], after.status) == (503, "spooling", 302)
     answered = [answer for answer in (*broken, after) if answer.status == 302]
     assert Click.objects.count() == len(answered)
 
@@ -153,8 +155,8 @@ def test_without_a_database_nobody_is_redirected(fresh_db, link):
 def test_one_row_that_postgresql_refuses_does_not_fail_its_neighbours(fresh_db, link):
     async def story(visitor):
         recorder, today = visitor.tracker.recorder, datetime.now(UTC).date()
-        good = [recorder.record(today, _line()) for _ in range(9)]
-        bad = recorder.record(today, "not a row\n")
+        good = [recorder.record(Entry("click", today, _line())) for _ in range(9)]
+        bad = recorder.record(Entry("click", today, "not a row\n"))
         return await asyncio.gather(*good, bad, return_exceptions=True)
 
     *good, bad = tell(fresh_db.url, story)

@@ -1,7 +1,7 @@
 """The redirect: a link's code in, a stored click, and only then an answer.
 
 GET and HEAD alike are stored, since both are told where the link leads, and no redirect is answered
-that is not a stored click; whatever else is 405.
+that is not a stored click, in PostgreSQL or in the spool; whatever else is 405.
 """
 
 import re
@@ -17,6 +17,7 @@ from partners.snapshot import Link
 from partners.watcher import Watcher
 from tracking.clicks import ids, pages, query, row
 from tracking.clicks.evaluate import OK, evaluate
+from tracking.clicks.kinds import Entry
 from tracking.clicks.landing import fallback, landing
 from tracking.clicks.record import Recorder
 from tracking.responses import Header, Scope, Send, page, redirect
@@ -43,7 +44,7 @@ class ClickEdge:
         self._recorder = recorder
 
     async def answer(self, scope: Scope, send: Send) -> None:
-        """Redirect after the commit, or show a page: 404 nowhere to go, 503 nowhere to store."""
+        """Redirect when it is stored, or show a page: 404 nowhere to go, 503 nowhere to store."""
         if scope["method"] not in _METHODS:
             await page(send, 405, pages.NOT_THIS_WAY, [(b"allow", b"GET, HEAD")])
             return
@@ -83,7 +84,7 @@ class ClickEdge:
             ip=_ip(scope),
             headers=(_user_agent(headers), _referrer(headers), _language(headers)),
         )
-        await self._recorder.record(at.date(), line)
+        await self._recorder.record(Entry("click", at.date(), line))
         return destination
 
     def _link(self, code: str) -> Link | None:

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from tracking.clicks.query import RESERVED, SUBS
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "id, ts, link_id, affiliate_id, offer_id, advertiser_id, reason, link_code, destination,"
     " source, aff_click_id, subs, ip, user_agent, referrer, language"
 )
 # No text holds these: the one divides the fields until the tabs inside them are escaped, the other
 # stands for NULL, because PostgreSQL's own mark would be escaped along with the line.
 _DIVIDER, _NULL = RESERVED
-COPY: Final = f"COPY click ({_COLUMNS}) FROM STDIN (NULL '{_NULL}')"
+COPY: Final = f"COPY click ({COLUMNS}) FROM STDIN (NULL '{_NULL}')"
 _MS_PER_S: Final = 1000
 
 
