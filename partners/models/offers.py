@@ -1,5 +1,6 @@
-"""Offers: what an advertiser asks for, what it pays, who may send people, through which link."""
+"""Offers: what an advertiser asks for, what it pays, who may send people, and whom."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -23,6 +24,13 @@ class Offer(models.Model):
         APPROVAL = "approval"
         PRIVATE = "private"
 
+    class LinkSigning(models.TextChoices):
+        """Whether links must be signed by their affiliate: no; no, but say so; yes."""
+
+        OFF = "off"
+        REPORT_ONLY = "report_only"
+        ENFORCED = "enforced"
+
     advertiser = models.ForeignKey(Advertiser, models.PROTECT, related_name="offers")
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
@@ -37,6 +45,17 @@ class Offer(models.Model):
     click_window_s = models.PositiveIntegerField(default=30 * 86_400)
     min_click_to_conversion_s = models.PositiveIntegerField(default=15)
     hold_days = models.PositiveSmallIntegerField(default=30)
+    # Whose clicks are wanted: a tree of rules (`partners.targeting`), NULL for everybody's.
+    targeting = models.JSONField(null=True)
+    # Whose hours `local_time` in the targeting means.
+    time_zone = models.CharField(max_length=64, default="UTC")
+    # Hosts that links may lead to deep inside; nobody sends people anywhere else.
+    deep_link_hosts = ArrayField(models.CharField(max_length=253), default=list)
+    link_signing = models.CharField(
+        max_length=12, choices=LinkSigning.choices, default=LinkSigning.OFF
+    )
+    # Parameters that every landing address gets unless it has them: name -> text with macros.
+    utm = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -158,21 +177,3 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return f"application {self.pk}"
-
-
-class Link(models.Model):
-    """A tracking link: a short code that stands for one affiliate and one offer."""
-
-    code = models.CharField(max_length=24, unique=True)
-    affiliate = models.ForeignKey(Affiliate, models.PROTECT, related_name="links")
-    offer = models.ForeignKey(Offer, models.PROTECT, related_name="links")
-    name = models.CharField(max_length=120, blank=True)
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "link"
-        indexes = [models.Index(fields=["affiliate", "offer"], name="link_of_affiliate")]
-
-    def __str__(self) -> str:
-        return self.code

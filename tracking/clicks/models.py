@@ -29,6 +29,18 @@ class Click(models.Model):
     user_agent = models.TextField(null=True)
     referrer = models.TextField(null=True)
     language = models.TextField(null=True)
+    landing_id = models.BigIntegerField(default=0)
+    smart_link_id = models.BigIntegerField(default=0)
+    sub_source = models.TextField(null=True)
+    country = models.TextField(null=True)
+    region = models.TextField(null=True)
+    device = models.TextField(null=True)
+    os = models.TextField(null=True)
+    browser = models.TextField(null=True)
+    # What is odd about it, in words: a bot, a prefetch, no consent.
+    marks = ArrayField(models.TextField(), null=True)
+    # Equal for equal visitors of one day, offer and affiliate; tells nothing by itself.
+    visitor = models.BigIntegerField(null=True)
 
     class Meta:
         db_table = "click"
