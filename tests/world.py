@@ -13,7 +13,17 @@ from typing import Any
 from network import clock
 from network.ids import uuid7
 from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners.models import (
+    ApiKey,
+    Application,
+    Funds,
+    Goal,
+    Landing,
+    Link,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -119,6 +129,10 @@ class World:
     @cached_property
     def link(self) -> Link:
         return factories.make_link(self.offer, self.alice_affiliate)
+
+    @cached_property
+    def landing(self) -> Landing:
+        return factories.make_landing(self.offer)
 
     @cached_property
     def report_key(self) -> ReportKey:
