@@ -9,6 +9,7 @@ from partners.api.applications import ApplicationViews, OfferApplicationViews
 from partners.api.goals import GoalViews, TermsViews
 from partners.api.keys import KeyViews
 from partners.api.landings import LandingViews, OfferLandingViews
+from partners.api.link_keys import LinkKeyViews
 from partners.api.links import LinkViews
 from partners.api.offers import OfferViews
 from partners.api.organisations import MembershipViews, OrganisationViews
@@ -32,6 +33,7 @@ router.register(
 )
 router.register("applications", ApplicationViews)
 router.register("links", LinkViews)
+router.register("link-keys", LinkKeyViews)
 router.register("payee-methods", PayeeViews)
 
 urlpatterns = [

@@ -1,5 +1,9 @@
 """Signed links: the published example, and everything that must not pass."""
 
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partners.link_signature import sign, signed_query
+from tests.running import ROOT
 from tracking.clicks.query import parse
 from tracking.clicks.signing import check
 
@@ -128,3 +133,14 @@ def test_nothing_that_anybody_sends_is_good_or_breaks(raw, byte):
     place = byte % len(SIGNED)
     changed = SIGNED[:place] + bytes([SIGNED[place] ^ (byte or 1)]) + SIGNED[place + 1 :]
     assert check(PATH, changed, KEYS, END - DAY) != ""
+
+
+@pytest.mark.parametrize(("kind", "program"), [("python", sys.executable), ("sh", "bash")])
+def test_the_programs_of_the_page_on_links_sign_the_example(kind, program):
+    page = (ROOT / "docs" / "links.md").read_text()
+    lines = re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1]
+    if "openssl" in lines and shutil.which("openssl") is None:
+        pytest.skip("no openssl here")
+    done = subprocess.run([program, "-c", lines], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{PATH}?{SIGNED.decode()}"
+    assert done.stdout.strip() in page
