@@ -25,7 +25,7 @@ from partners.vocabulary import PARAMETERS
 _WRITERS = (Role.OPERATOR, Role.AFFILIATE)
 _SIGNED_S_MAX: Final = 366 * 86_400
 _KINDS: Final = {"svg": "image/svg+xml", "png": "image/png"}
-_SCALES: Final = range(1, 21)
+_SCALES: Final = range(1, 11)
 
 
 class LinkInput(StrictSerializer):
@@ -145,7 +145,7 @@ class LinkViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     @extend_schema(
         parameters=[
             OpenApiParameter("format", enum=list(_KINDS)),
-            OpenApiParameter("scale", OpenApiTypes.INT, description="Pixels a dot, 1 to 20."),
+            OpenApiParameter("scale", OpenApiTypes.INT, description="Pixels a dot, 1 to 10."),
             *[OpenApiParameter(name) for name in PARAMETERS],
         ],
         responses={(200, kind): OpenApiTypes.BINARY for kind in _KINDS.values()},

@@ -250,7 +250,7 @@ def test_a_qr_code_holds_the_links_address(alice, link, settings):
     ("query", "pointer", "code"),
     [
         ("format=gif", "?format", "invalid_parameter"),
-        ("scale=21", "?scale", "invalid_parameter"),
+        ("scale=11", "?scale", "invalid_parameter"),
         ("colour=red", "?colour", "unknown_parameter"),
         ("url=https://evil.example", "?url", "bad_deeplink"),
         ("sub1=", "?sub1", "parameter_invalid"),
