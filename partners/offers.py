@@ -1,7 +1,9 @@
 """Offers: drafted by their advertiser, activated, paused, ended; and who gets to see them."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -10,7 +12,7 @@ from network import clock
 from network.errors import BadInput, Conflict, IllegalMove
 from partners import goals
 from partners.actors import Actor
-from partners.destinations import check_url
+from partners.destinations import check_url, check_utm, checked_hosts
 from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
 
 Status = Offer.Status
@@ -33,6 +35,18 @@ class WindowEmpty(BadInput):
     """The minimum from click to conversion is not longer than the click window."""
 
     code = "window_empty"
+
+
+class TargetingInvalid(BadInput):
+    """Targeting is an object, or null for everybody."""
+
+    code = "targeting_invalid"
+
+
+class UnknownTimeZone(BadInput):
+    """A time zone has a name of the IANA list, such as Europe/Sofia."""
+
+    code = "unknown_time_zone"
 
 
 class OfferIncomplete(Conflict):
@@ -85,7 +99,8 @@ def create(
 ) -> Offer:
     """A draft with its goals and their terms, all or nothing.
 
-    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty and what `goals.add_goal` raises.
+    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty, TargetingInvalid, UnknownTimeZone, what
+    `destinations` raises for hosts and parameters, and what `goals.add_goal` raises.
     """
     offer = Offer(advertiser=advertiser, created_at=clock.now(), **fields)
     _check(offer)
@@ -99,18 +114,24 @@ def create(
 def change(offer: Offer, changes: Mapping[str, Any]) -> Offer:
     """The offer with other columns; the currency and the advertiser stay.
 
-    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty, OfferEnded.
+    Raises OfferEnded and what `create` raises of the offer itself.
     """
     with transaction.atomic():
         # Checked as a whole after locking: two half changes may not add up to a wrong one.
-        locked = Offer.objects.select_for_update().get(pk=offer.pk)
-        if locked.status == Status.ENDED:
-            raise OfferEnded()
+        locked = lock_open(offer)
         for column, value in changes.items():
             setattr(locked, column, value)
         _check(locked)
         if changes:
             locked.save(update_fields=list(changes))
+    return locked
+
+
+def lock_open(offer: Offer) -> Offer:
+    """The offer's row, locked for a change of what belongs to it; OfferEnded."""
+    locked = Offer.objects.select_for_update().get(pk=offer.pk)
+    if locked.status == Status.ENDED:
+        raise OfferEnded()
     return locked
 
 
@@ -135,6 +156,23 @@ def _check(offer: Offer) -> None:
         raise OfferDatesInvalid(pointer="/ends_at")
     if offer.min_click_to_conversion_s > offer.click_window_s:
         raise WindowEmpty(pointer="/min_click_to_conversion_s")
+    check_targeting(offer.targeting, pointer="/targeting")
+    if offer.time_zone not in _time_zones():
+        raise UnknownTimeZone(pointer="/time_zone")
+    offer.deep_link_hosts = checked_hosts(offer.deep_link_hosts, pointer="/deep_link_hosts")
+    check_utm(offer.utm, pointer="/utm")
+
+
+def check_targeting(tree: Any, *, pointer: str) -> None:
+    """TargetingInvalid for what is no tree of rules, nor nothing at all."""
+    if tree is not None and not isinstance(tree, dict):
+        raise TargetingInvalid(pointer=pointer)
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> set[str]:
+    """Read from many files, so once."""
+    return available_timezones()
 
 
 def _check_complete(offer: Offer) -> None:

@@ -8,6 +8,8 @@ from partners.api.affiliates import AffiliateViews
 from partners.api.applications import ApplicationViews, OfferApplicationViews
 from partners.api.goals import GoalViews, TermsViews
 from partners.api.keys import KeyViews
+from partners.api.landings import LandingViews, OfferLandingViews
+from partners.api.link_keys import LinkKeyViews
 from partners.api.links import LinkViews
 from partners.api.offers import OfferViews
 from partners.api.organisations import MembershipViews, OrganisationViews
@@ -23,12 +25,15 @@ router.register("advertisers/<int:advertiser_id>/report-keys", ReportKeyViews)
 router.register("affiliates", AffiliateViews)
 router.register("offers", OfferViews)
 router.register("offers/<int:offer_id>/goals", GoalViews)
+router.register("offers/<int:offer_id>/landings", OfferLandingViews, basename="offer-landing")
+router.register("landings", LandingViews)
 router.register("goals/<int:goal_id>/terms", TermsViews)
 router.register(
     "offers/<int:offer_id>/applications", OfferApplicationViews, basename="offer-application"
 )
 router.register("applications", ApplicationViews)
 router.register("links", LinkViews)
+router.register("link-keys", LinkKeyViews)
 router.register("payee-methods", PayeeViews)
 
 urlpatterns = [

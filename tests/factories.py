@@ -17,6 +17,7 @@ from partners.models import (
     Application,
     Funds,
     Goal,
+    Landing,
     Link,
     Membership,
     Offer,
@@ -175,6 +176,17 @@ def make_link(
         created_at=clock.now(),
         **fields,
     )
+
+
+def make_landing(offer: Offer | None = None, **fields: Any) -> Landing:
+    """An active landing page with the usual weight."""
+    number = next(_numbers)
+    given = {
+        "name": f"Page {number}",
+        "url": f"https://shop.example/page{number}",
+        "created_at": clock.now(),
+    }
+    return Landing.objects.create(offer=offer or make_offer(), **(given | fields))
 
 
 def fund(advertiser: Advertiser, currency: str = "EUR", micros: int = 1_000_000_000_000) -> Funds:

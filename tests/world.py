@@ -12,8 +12,19 @@ from typing import Any
 
 from network import clock
 from network.ids import uuid7
-from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners import link_keys, parties
+from partners.models import (
+    ApiKey,
+    Application,
+    Funds,
+    Goal,
+    Landing,
+    Link,
+    LinkKey,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -121,6 +132,20 @@ class World:
         return factories.make_link(self.offer, self.alice_affiliate)
 
     @cached_property
+    def landing(self) -> Landing:
+        return factories.make_landing(self.offer)
+
+    @cached_property
+    def link_key(self) -> LinkKey:
+        return link_keys.add(affiliate=self.alice_affiliate)[0]
+
+    @property
+    def signed(self) -> Link:
+        """A link whose affiliate can sign it."""
+        _ = self.link_key
+        return self.link
+
+    @cached_property
     def report_key(self) -> ReportKey:
         return parties.add_report_key(self.acme_advertiser)[0]
 
@@ -213,6 +238,10 @@ class World:
     @property
     def today(self) -> str:
         return clock.now().date().isoformat()
+
+    @property
+    def tomorrow(self) -> str:
+        return (clock.now() + timedelta(days=1)).isoformat()
 
     def _made(self, make: Any, **how: Any) -> Conversion:
         _ = self.deposit

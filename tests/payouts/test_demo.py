@@ -50,6 +50,15 @@ def test_offers_show_every_visibility_and_state(demo):
     }  # fmt: skip
 
 
+def test_one_offer_has_several_pages_and_takes_links_deeper(demo):
+    offer = Offer.objects.get(landings__name="Short form")
+    assert list(offer.landings.values_list("weight", flat=True)) == [70, 30]
+    assert (offer.deep_link_hosts, set(offer.utm)) == (
+        ["lumen.example"],
+        {"utm_source", "utm_campaign"},
+    )
+
+
 def test_conversions_are_in_every_state_and_rejected_for_several_reasons(demo):
     states = set(Conversion.objects.values_list("status", flat=True))
     assert states >= {"pending", "approved", "rejected", "reversed", "unfunded"}
