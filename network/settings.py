@@ -121,6 +121,7 @@ CONSUMERS = {
 
 # Seconds between two runs of each sweeper.
 BEAT_SCHEDULE = {
+    "partners.prune_changes": 300,
     "tracking.match_reports": 1,
     "tracking.judge": 1,
     **{consumer.task: 1 for consumer in CONSUMERS.values()},
