@@ -38,6 +38,11 @@ MEMBERS = [
     ("post", "offers/{offer}/end", None),
     ("get", "offers/{offer}/goals", None),
     ("post", "offers/{offer}/goals", {"code": "lead", "name": "Lead", "dedupe": "once"}),
+    ("get", "offers/{offer}/caps", None),
+    ("post", "offers/{offer}/caps", {"scope": "offer", "period": "day", "limit": 1}),
+    ("get", "caps/{cap}", None),
+    ("patch", "caps/{cap}", {"limit": 1}),
+    ("get", "caps/{cap}/windows", None),
     ("get", "goals/{goal}/terms", None),
     ("post", "goals/{goal}/terms", {"revenue": {"percent": "1"}}),
     ("get", "offers/{offer}/applications", None),
@@ -81,6 +86,7 @@ COLLECTIONS = [
     "advertisers",
     "affiliates",
     "offers",
+    "caps",
     "applications",
     "links",
     "payee-methods",
@@ -100,6 +106,7 @@ COLLECTIONS = [
 # Filters and parameters by which somebody else's things could be asked for.
 FILTERS = [
     "links?affiliate={alice_affiliate}",
+    "caps?offer={offer}",
     "applications?affiliate={alice_affiliate}",
     "applications?offer={offer}",
     "clicks?offer={offer}",
@@ -191,7 +198,7 @@ def test_an_outsider_finds_nothing_and_changes_nothing(bob, rival, theirs, metho
 @pytest.mark.parametrize("name", OUTSIDERS)
 def test_an_outsiders_lists_hold_nothing_of_others(request, theirs, name):
     outsider = request.getfixturevalue(name)
-    _ = theirs.delivery, theirs.payout
+    _ = theirs.delivery, theirs.payout, theirs.cap
     words = ("alice", "acme", f'"{theirs.payee.last4}"', theirs.link.code, *SHOWN.values())
     for address in COLLECTIONS:
         answer = ask(outsider, "get", address)

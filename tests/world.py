@@ -13,7 +13,18 @@ from typing import Any
 from network import clock
 from network.ids import uuid7
 from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners.models import (
+    ApiKey,
+    Application,
+    Cap,
+    CapWindow,
+    Funds,
+    Goal,
+    Link,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -119,6 +130,21 @@ class World:
     @cached_property
     def link(self) -> Link:
         return factories.make_link(self.offer, self.alice_affiliate)
+
+    @cached_property
+    def cap(self) -> Cap:
+        """On the offer of Acme, with what Alice has used of it."""
+        cap = factories.make_cap(self.offer, limit=97, scope="affiliate")
+        day = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        CapWindow.objects.create(
+            cap=cap,
+            key=str(self.alice_affiliate.pk),
+            starts_at=day,
+            ends_at=day + timedelta(days=1),
+            limit_count=97,
+            used=31,
+        )
+        return cap
 
     @cached_property
     def report_key(self) -> ReportKey:
