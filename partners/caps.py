@@ -1,4 +1,4 @@
-"""Caps of an offer: set by its advertiser, and seen by whom they concern.
+"""Caps of an offer: set by its advertiser, seen by whom they concern, and told when nearly full.
 
 A cap counts from when it was made or switched on: clicks before that are none of it. While it is
 switched off its windows stay as they are. What it counts is frozen (scope, value, period, zone):
@@ -7,11 +7,12 @@ another such cap has counters of its own. Lock order: a cap, then its windows.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+import structlog
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
@@ -23,12 +24,17 @@ from partners.actors import Actor
 from partners.applications import UnknownAffiliate
 from partners.models import Cap, CapWindow, Offer, Role
 
+log = structlog.get_logger(__name__)
+
 Scope = Cap.Scope
 
 # Each good click looks at every cap of its offer that is switched on.
 ACTIVE_MAX: Final = 20
 # Far above any traffic, far below where a hundred times as many meet a bigint's end.
 LIMIT_MAX: Final = 1_000_000_000_000
+# A threshold that was passed while no worker ran is still told when it is this old.
+LATE: Final = timedelta(days=1)
+KEPT: Final = timedelta(days=400)
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
@@ -48,6 +54,17 @@ SET limit_count = greatest(used, cap.limit_count),
     END
 FROM cap
 WHERE cap.id = cap_window.cap_id AND cap_id = %s AND (ends_at IS NULL OR ends_at > %s)
+"""
+
+# Locked in order like every lock on windows; a second sweep waits and then finds them told.
+_NEARLY_FULL: Final = """
+SELECT cap_window.id, cap.id, cap.offer_id, key, starts_at, used, cap_window.limit_count
+FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
+WHERE alerted_at IS NULL AND cap.active AND (ends_at IS NULL OR ends_at > %s)
+    AND cap_window.limit_count > 0 AND used * 100 >= cap.alert_percent * cap_window.limit_count
+ORDER BY cap_window.cap_id, starts_at, key
+LIMIT %s
+FOR UPDATE OF cap_window
 """
 
 
@@ -167,6 +184,37 @@ def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
                 cursor.execute(_LOCK_OPEN, [cap.pk, now])
                 cursor.execute(_LIMIT_OPEN, [cap.pk, now])
     return locked
+
+
+def alert(limit: int = 500) -> int:
+    """Note and log, once for each, the windows that have reached the threshold; how many."""
+    now = clock.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_NEARLY_FULL, [now - LATE, limit])
+        reached = cursor.fetchall()
+        cursor.execute(
+            "UPDATE cap_window SET alerted_at = %s WHERE id = ANY(%s)",
+            [now, [row[0] for row in reached]],
+        )
+    for _, cap_id, offer_id, key, starts_at, used, limit_count in reached:
+        log.warning(
+            "cap.threshold",
+            cap_id=cap_id,
+            offer_id=offer_id,
+            counted=key,
+            starts_at=starts_at.isoformat(),
+            used=used,
+            limit=limit_count,
+        )
+    return len(reached)
+
+
+def prune() -> int:
+    """Forget windows that ended more than KEPT ago, a few thousand at a time; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prune_cap_windows(%s)", [clock.now() - KEPT])
+        (pruned,) = cursor.fetchone()
+    return int(pruned)
 
 
 def _check_number(offer_id: int) -> None:

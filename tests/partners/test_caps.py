@@ -1,8 +1,9 @@
-"""`caps`: set by the offer's side, read by whom they concern."""
+"""`caps`: set by the offer's side, read by whom they concern, told when nearly full."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -10,6 +11,7 @@ from partners import caps
 from partners.models import Cap, CapWindow, Landing
 from partners.windows import window
 from tests import factories
+from tracking import tasks
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 BODY = {"scope": "offer", "period": "day", "limit": 100}
@@ -262,3 +264,89 @@ def test_switching_a_cap_off_leaves_its_counters(acme, offer, clock):
     answer = acme.api.patch(f"/api/v1/caps/{cap.pk}", {"active": False})
     assert answer.json()["active"] is False
     assert answer.json()["fullest"]["used"] == 4
+
+
+def test_a_threshold_is_told_once(db, clock, caplog):
+    clock.set(NOW)
+    cap = factories.make_cap(limit=10, alert_percent=80)
+    counter = make_window(cap, 7)
+    assert caps.alert() == 0
+    CapWindow.objects.update(used=8)
+    assert [tasks.alert_caps(), tasks.alert_caps()] == [1, 0]
+    counter.refresh_from_db()
+    assert timedelta(0) <= counter.alerted_at - NOW < timedelta(minutes=1)
+    [told] = [record.msg for record in caplog.records]
+    expected = {
+        "event": "cap.threshold",
+        "level": "warning",
+        "cap_id": cap.pk,
+        "offer_id": cap.offer_id,
+        "counted": "",
+        "used": 8,
+        "limit": 10,
+    }
+    assert expected.items() <= told.items()
+
+
+def test_simultaneous_sweeps_tell_of_a_window_once(fresh_db, clock):
+    clock.set(NOW)
+    cap = factories.make_cap(limit=10, scope="source")
+    for number in range(40):
+        make_window(cap, 10, key=str(number))
+
+    def alert(_):
+        try:
+            return caps.alert()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(alert, range(6))) == 40
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"active": False}, NOW),
+        ({"limit": 0}, NOW),
+        ({}, NOW - timedelta(days=3)),
+    ],
+)
+def test_what_nobody_can_act_on_is_not_told(db, clock, fields, at):
+    clock.set(NOW)
+    cap = factories.make_cap(**({"limit": 10} | fields))
+    make_window(cap, cap.limit_count, at=at)
+    assert caps.alert() == 0
+
+
+def test_a_window_below_a_raised_limit_is_told_anew_when_it_gets_there(db, clock):
+    clock.set(NOW)
+    cap = factories.make_cap(limit=10, alert_percent=80)
+    make_window(cap, 9)
+    assert caps.alert() == 1
+    caps.change(cap, {"alert_percent": 85})
+    assert caps.alert() == 0
+    caps.change(cap, {"limit_count": 20})
+    assert caps.alert() == 0
+    CapWindow.objects.update(used=17)
+    assert caps.alert() == 1
+
+
+def test_counters_of_windows_long_over_are_forgotten(db, clock):
+    clock.set(NOW)
+    cap = factories.make_cap()
+    make_window(cap, at=NOW - timedelta(days=402))
+    kept = [make_window(cap, at=NOW - timedelta(days=days)) for days in (400, 1, 0)]
+    kept.append(make_window(factories.make_cap(period="total")))
+    assert tasks.prune_caps() == 1
+    assert set(CapWindow.objects.values_list("pk", flat=True)) == {row.pk for row in kept}
+
+
+def test_whatever_the_application_says_open_counters_are_kept(fresh_db):
+    cap = factories.make_cap()
+    make_window(cap, at=NOW - timedelta(days=402))
+    make_window(cap)
+    make_window(factories.make_cap(period="month"))
+    with psycopg.connect(fresh_db.url) as own:
+        (pruned,) = own.execute("SELECT prune_cap_windows('2999-01-01')").fetchone()
+    assert (pruned, CapWindow.objects.count()) == (1, 2)
