@@ -128,6 +128,8 @@ BEAT_SCHEDULE = {
     "tracking.deliver_postbacks": 1,
     "tracking.give_room": 2,
     "tracking.flip_funded": 1,
+    "tracking.alert_caps": 5,
+    "tracking.prune_caps": 3600,
     "tracking.prune_nonces": 60,
     "tracking.make_partitions": 3600,
     "tracking.drop_partitions": 3600,

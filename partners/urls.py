@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from partners.api.advertisers import AdvertiserViews, ReportKeyViews
 from partners.api.affiliates import AffiliateViews
 from partners.api.applications import ApplicationViews, OfferApplicationViews
+from partners.api.caps import CapViews, CapWindowViews, OfferCapViews
 from partners.api.goals import GoalViews, TermsViews
 from partners.api.keys import KeyViews
 from partners.api.landings import LandingViews, OfferLandingViews
@@ -31,6 +32,9 @@ router.register("goals/<int:goal_id>/terms", TermsViews)
 router.register(
     "offers/<int:offer_id>/applications", OfferApplicationViews, basename="offer-application"
 )
+router.register("offers/<int:offer_id>/caps", OfferCapViews, basename="offer-cap")
+router.register("caps", CapViews)
+router.register("caps/<int:cap_id>/windows", CapWindowViews)
 router.register("applications", ApplicationViews)
 router.register("links", LinkViews)
 router.register("link-keys", LinkKeyViews)

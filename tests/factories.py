@@ -15,6 +15,7 @@ from partners.models import (
     Affiliate,
     ApiKey,
     Application,
+    Cap,
     Funds,
     Goal,
     Landing,
@@ -187,6 +188,12 @@ def make_landing(offer: Offer | None = None, **fields: Any) -> Landing:
         "created_at": clock.now(),
     }
     return Landing.objects.create(offer=offer or make_offer(), **(given | fields))
+
+
+def make_cap(offer: Offer | None = None, limit: int = 10, **fields: Any) -> Cap:
+    """A cap on the whole offer, a day in UTC."""
+    given = {"scope": "offer", "period": "day", "created_at": clock.now()}
+    return Cap.objects.create(offer=offer or make_offer(), limit_count=limit, **(given | fields))
 
 
 def fund(advertiser: Advertiser, currency: str = "EUR", micros: int = 1_000_000_000_000) -> Funds:

@@ -42,6 +42,11 @@ MEMBERS = [
     ("post", "offers/{offer}/landings", {"name": "Mine", "url": "https://rival.example/"}),
     ("get", "landings/{landing}", None),
     ("patch", "landings/{landing}", {"url": "https://rival.example/"}),
+    ("get", "offers/{offer}/caps", None),
+    ("post", "offers/{offer}/caps", {"scope": "offer", "period": "day", "limit": 1}),
+    ("get", "caps/{cap}", None),
+    ("patch", "caps/{cap}", {"limit": 1}),
+    ("get", "caps/{cap}/windows", None),
     ("get", "goals/{goal}/terms", None),
     ("post", "goals/{goal}/terms", {"revenue": {"percent": "1"}}),
     ("get", "offers/{offer}/applications", None),
@@ -90,6 +95,7 @@ COLLECTIONS = [
     "advertisers",
     "affiliates",
     "offers",
+    "caps",
     "applications",
     "links",
     "link-keys",
@@ -111,6 +117,7 @@ COLLECTIONS = [
 FILTERS = [
     "links?affiliate={alice_affiliate}",
     "link-keys?affiliate={alice_affiliate}",
+    "caps?offer={offer}",
     "applications?affiliate={alice_affiliate}",
     "applications?offer={offer}",
     "clicks?offer={offer}",
@@ -203,7 +210,7 @@ def test_an_outsider_finds_nothing_and_changes_nothing(bob, rival, theirs, metho
 @pytest.mark.parametrize("name", OUTSIDERS)
 def test_an_outsiders_lists_hold_nothing_of_others(request, theirs, name):
     outsider = request.getfixturevalue(name)
-    _ = theirs.delivery, theirs.payout
+    _ = theirs.delivery, theirs.payout, theirs.cap
     words = ("alice", "acme", f'"{theirs.payee.last4}"', theirs.link.code, *SHOWN.values())
     for address in COLLECTIONS:
         answer = ask(outsider, "get", address)

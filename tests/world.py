@@ -16,6 +16,8 @@ from partners import link_keys, parties
 from partners.models import (
     ApiKey,
     Application,
+    Cap,
+    CapWindow,
     Funds,
     Goal,
     Landing,
@@ -144,6 +146,21 @@ class World:
         """A link whose affiliate can sign it."""
         _ = self.link_key
         return self.link
+
+    @cached_property
+    def cap(self) -> Cap:
+        """On the offer of Acme, with what Alice has used of it."""
+        cap = factories.make_cap(self.offer, limit=97, scope="affiliate")
+        day = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        CapWindow.objects.create(
+            cap=cap,
+            key=str(self.alice_affiliate.pk),
+            starts_at=day,
+            ends_at=day + timedelta(days=1),
+            limit_count=97,
+            used=31,
+        )
+        return cap
 
     @cached_property
     def report_key(self) -> ReportKey:

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from network import clock
 from network.celery import app, until_empty
-from partners import funds, snapshot
+from partners import caps, funds, snapshot
 from tracking.clicks import partitions, repeats, salts
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
@@ -59,6 +59,18 @@ def flip_funded() -> int:
     """Tell the trackers whose money ran out or returned."""
     with connection.cursor() as cursor:
         return len(funds.flip_funded(cursor))
+
+
+@app.task(name="tracking.alert_caps")
+def alert_caps() -> int:
+    """Tell of caps that are nearly full."""
+    return until_empty(caps.alert)
+
+
+@app.task(name="tracking.prune_caps")
+def prune_caps() -> int:
+    """Forget the counters of windows that ended long ago."""
+    return until_empty(caps.prune)
 
 
 @app.task(name="tracking.prune_nonces")
