@@ -11,7 +11,7 @@ from network.errors import BadInput, Conflict, IllegalMove
 from partners import goals
 from partners.actors import Actor
 from partners.destinations import check_url
-from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
+from partners.models import Advertiser, Application, Goal, Link, Offer, Role, SmartOffer, Terms
 
 Status = Offer.Status
 
@@ -51,7 +51,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
     """The offers that the actor may know of.
 
     An affiliate knows active ones that are public or take applications, and whatever it was let
-    into or has a link for, save drafts.
+    into or has a link for, smart or not, save drafts.
     """
     if actor.sees_all:
         return Offer.objects.all()
@@ -64,6 +64,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
             Q(status=Status.ACTIVE, visibility__in=("public", "approval"))
             | Q(has_access=True)
             | Q(Exists(Link.objects.filter(offer=OuterRef("pk"), affiliate=actor.affiliate_id)))
+            | Q(Exists(_smart_choices(actor.affiliate_id)))
         )
     )
 
@@ -125,6 +126,10 @@ def move(offer: Offer, name: str) -> Offer:
         )
     offer.status = target
     return offer
+
+
+def _smart_choices(affiliate_id: int | None) -> QuerySet[SmartOffer]:
+    return SmartOffer.objects.filter(offer=OuterRef("pk"), smart_link__affiliate=affiliate_id)
 
 
 def _check(offer: Offer) -> None:

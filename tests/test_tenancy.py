@@ -49,6 +49,9 @@ MEMBERS = [
     ("post", "applications/{application}/revoke", {}),
     ("get", "links/{link}", None),
     ("patch", "links/{link}", {"active": False}),
+    ("get", "smart-links/{smart}", None),
+    ("patch", "smart-links/{smart}", {"active": False}),
+    ("get", "smart-links/{smart}/weights", None),
     ("get", "payee-methods/{payee}", None),
     ("get", "conversions/{conversion}", None),
     ("get", "conversions/{conversion}/explain", None),
@@ -83,6 +86,7 @@ COLLECTIONS = [
     "offers",
     "applications",
     "links",
+    "smart-links",
     "payee-methods",
     "clicks",
     "conversions",
@@ -100,6 +104,7 @@ COLLECTIONS = [
 # Filters and parameters by which somebody else's things could be asked for.
 FILTERS = [
     "links?affiliate={alice_affiliate}",
+    "smart-links?affiliate={alice_affiliate}",
     "applications?affiliate={alice_affiliate}",
     "applications?offer={offer}",
     "clicks?offer={offer}",
@@ -126,6 +131,16 @@ FILTERS = [
 RELATIONS = [
     ("bob", "links", {"offer": "{offer}"}, "offer"),
     ("bob", "links", {"offer": "{public}", "affiliate": "{alice_affiliate}"}, "affiliate"),
+    (
+        "bob",
+        "smart-links",
+        {
+            "strategy": "weight",
+            "choices": [{"offer": "{public}"}],
+            "affiliate": "{alice_affiliate}",
+        },
+        "affiliate",
+    ),
     ("rival", "offers", {"advertiser": "{acme_advertiser}"}, "advertiser"),
     ("rival", "goals/{public_goal}/terms", {"affiliate": "{alice_affiliate}"}, "affiliate"),
     ("bob", "postbacks", {"affiliate": "{alice_affiliate}"}, "affiliate"),
@@ -192,7 +207,14 @@ def test_an_outsider_finds_nothing_and_changes_nothing(bob, rival, theirs, metho
 def test_an_outsiders_lists_hold_nothing_of_others(request, theirs, name):
     outsider = request.getfixturevalue(name)
     _ = theirs.delivery, theirs.payout
-    words = ("alice", "acme", f'"{theirs.payee.last4}"', theirs.link.code, *SHOWN.values())
+    words = (
+        "alice",
+        "acme",
+        f'"{theirs.payee.last4}"',
+        theirs.link.code,
+        theirs.smart.code,
+        *SHOWN.values(),
+    )
     for address in COLLECTIONS:
         answer = ask(outsider, "get", address)
         if answer.status_code == 403:
@@ -244,7 +266,9 @@ def test_without_a_key_there_is_nothing_at_all(theirs, client):
     theirs.draft = theirs.locked = theirs.approved = theirs.sent
     everything = [(method, address) for method, address, _ in MEMBERS]
     everything += [("get", address) for address in COLLECTIONS]
-    everything += [("post", address) for address in (*OFFICES, "links", "offers", "postbacks")]
+    everything += [
+        ("post", address) for address in (*OFFICES, "links", "smart-links", "offers", "postbacks")
+    ]
     for method, address in everything:
         answer = getattr(client, method)(f"/api/v1/{address.format_map(theirs)}")
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

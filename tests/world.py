@@ -13,7 +13,17 @@ from typing import Any
 from network import clock
 from network.ids import uuid7
 from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners.models import (
+    ApiKey,
+    Application,
+    Funds,
+    Goal,
+    Link,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+    SmartLink,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -119,6 +129,13 @@ class World:
     @cached_property
     def link(self) -> Link:
         return factories.make_link(self.offer, self.alice_affiliate)
+
+    @cached_property
+    def smart(self) -> SmartLink:
+        """Alice's, and what was learned for it."""
+        smart = factories.make_smart_link(self.offer, affiliate=self.alice_affiliate)
+        factories.make_smart_weight(smart, self.offer, 1_000_000, "FR", clicks=7)
+        return smart
 
     @cached_property
     def report_key(self) -> ReportKey:
