@@ -12,6 +12,7 @@ from network.celery import app, until_empty
 from partners import funds, snapshot
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
+from tracking.insight import learn
 from tracking.postbacks import deliveries, send
 from tracking.validation import judge
 
@@ -79,6 +80,12 @@ def make_partitions() -> int:
         )
         (made,) = cursor.fetchone()
     return int(made)
+
+
+@app.task(name="tracking.learn_smart_links")
+def learn_smart_links() -> int:
+    """Share the visitors of smart links out by what was learned of their offers."""
+    return learn.learn()
 
 
 def _plain() -> Connection[Any]:
