@@ -134,6 +134,7 @@ BEAT_SCHEDULE = {
     "tracking.make_partitions": 3600,
     "tracking.drop_partitions": 3600,
     "tracking.mark_repeats": 10,
+    "tracking.learn_smart_links": 300,
     "payouts.release": 5,
     "network.heartbeat": 10,
     "network.prune_idempotency": 3600,
@@ -155,6 +156,8 @@ CLICK_RETENTION_DAYS = env_int("CLICK_RETENTION_DAYS", 400)
 SIGNATURE_SKEW_S = env_int("SIGNATURE_SKEW_S", 300)
 # What the network keeps of revenue where the operator has set no commission, parts per million.
 NETWORK_MARGIN_PPM = env_int("NETWORK_MARGIN_PPM", 300_000)
+# After so many days a visitor counts half of what a new one counts, when a smart link learns.
+SMART_HALF_LIFE_DAYS = env_int("SMART_HALF_LIFE_DAYS", 7, least=1)
 # How long a changed bank account is not paid to.
 PAYEE_COOL_OFF_HOURS = env_int("PAYEE_COOL_OFF_HOURS", 72)
 # The account that payouts leave from, as the bank knows it; without one no run can be built.

@@ -2,11 +2,11 @@
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import segno
@@ -30,6 +30,8 @@ from partners.deep_links import deep_link
 from partners.link_signature import signed_query
 from partners.models import Affiliate, Landing, Link, Offer
 from partners.vocabulary import PARAMETERS, TEXT_MAX, URL_MAX
+
+Coded = TypeVar("Coded")
 
 ALPHABET: Final = string.digits + string.ascii_letters
 # 62 ** 10 codes: nobody finds another's link by guessing, and a clash is a curiosity.
@@ -85,16 +87,28 @@ def visible(actor: Actor) -> QuerySet[Link]:
 
 def create(*, offer: Offer, affiliate: Affiliate, name: str = "") -> Link:
     """A new active link; NotApproved, OfferNotOpen or AffiliateNotActive without access."""
-    check_open(offer, affiliate)
+    check_access(offer, affiliate)
+    return coded(
+        lambda code: Link.objects.create(
+            code=code, offer=offer, affiliate=affiliate, name=name, created_at=clock.now()
+        )
+    )
+
+
+def check_access(offer: Offer, affiliate: Affiliate, *, pointer: str = "") -> None:
+    """NotApproved, OfferNotOpen or AffiliateNotActive; `pointer` is where the offer was named."""
+    check_open(offer, affiliate, pointer=pointer)
     if not Offer.objects.filter(offers.has_access(affiliate.pk), pk=offer.pk).exists():
-        raise NotApproved()
+        raise NotApproved(pointer=pointer)
+
+
+def coded(make: Callable[[str], Coded]) -> Coded:
+    """What `make` makes of a random code that nobody has; Unavailable where none was found."""
     for _ in range(TRIES):
         code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
         try:
             with transaction.atomic():
-                return Link.objects.create(
-                    code=code, offer=offer, affiliate=affiliate, name=name, created_at=clock.now()
-                )
+                return make(code)
         except IntegrityError:
             continue  # somebody has this code
     raise Unavailable("No free link code was found; try again.")

@@ -13,7 +13,7 @@ from network.errors import BadInput, Conflict, IllegalMove
 from partners import goals
 from partners.actors import Actor
 from partners.destinations import check_url, check_utm, checked_hosts
-from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
+from partners.models import Advertiser, Application, Goal, Link, Offer, Role, SmartOffer, Terms
 
 Status = Offer.Status
 
@@ -65,7 +65,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
     """The offers that the actor may know of.
 
     An affiliate knows active ones that are public or take applications, and whatever it was let
-    into or has a link for, save drafts.
+    into or has a link for, smart or not, save drafts.
     """
     if actor.sees_all:
         return Offer.objects.all()
@@ -78,6 +78,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
             Q(status=Status.ACTIVE, visibility__in=("public", "approval"))
             | Q(has_access=True)
             | Q(Exists(Link.objects.filter(offer=OuterRef("pk"), affiliate=actor.affiliate_id)))
+            | Q(Exists(_smart_choices(actor.affiliate_id)))
         )
     )
 
@@ -146,6 +147,10 @@ def move(offer: Offer, name: str) -> Offer:
         )
     offer.status = target
     return offer
+
+
+def _smart_choices(affiliate_id: int | None) -> QuerySet[SmartOffer]:
+    return SmartOffer.objects.filter(offer=OuterRef("pk"), smart_link__affiliate=affiliate_id)
 
 
 def _check(offer: Offer) -> None:

@@ -16,6 +16,7 @@ from partners.api.offers import OfferViews
 from partners.api.organisations import MembershipViews, OrganisationViews
 from partners.api.payees import PayeeViews
 from partners.api.sessions import MeView, PasswordView, SessionView
+from partners.api.smart import SmartLinkViews, SmartWeightViews
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("api-keys", KeyViews)
@@ -38,6 +39,8 @@ router.register("caps/<int:cap_id>/windows", CapWindowViews)
 router.register("applications", ApplicationViews)
 router.register("links", LinkViews)
 router.register("link-keys", LinkKeyViews)
+router.register("smart-links", SmartLinkViews)
+router.register("smart-links/<int:smart_link_id>/weights", SmartWeightViews)
 router.register("payee-methods", PayeeViews)
 
 urlpatterns = [

@@ -24,6 +24,10 @@ from partners.models import (
     Offer,
     Organisation,
     Role,
+    SmartEvidence,
+    SmartLink,
+    SmartOffer,
+    SmartWeight,
     Terms,
     User,
 )
@@ -194,6 +198,39 @@ def make_cap(offer: Offer | None = None, limit: int = 10, **fields: Any) -> Cap:
     """A cap on the whole offer, a day in UTC."""
     given = {"scope": "offer", "period": "day", "created_at": clock.now()}
     return Cap.objects.create(offer=offer or make_offer(), limit_count=limit, **(given | fields))
+
+
+def make_smart_link(
+    *offers: Offer, affiliate: Affiliate | None = None, code: str = "", **fields: Any
+) -> SmartLink:
+    """An active smart link that learns which of these offers is best, in this order at first."""
+    given = {"strategy": SmartLink.Strategy.LEARNED, "created_at": clock.now()}
+    smart = SmartLink.objects.create(
+        code=code or f"s-{next(_numbers):06d}",
+        affiliate=affiliate or make_affiliate(),
+        **(given | fields),
+    )
+    for place, offer in enumerate(offers):
+        SmartOffer.objects.create(smart_link=smart, offer=offer, priority=place)
+    return smart
+
+
+def make_smart_weight(
+    smart: SmartLink, offer: Offer, ppm: int, country: str = "", device: str = "", **counts: int
+) -> SmartWeight:
+    """What was learned about an offer of the link, with the counts behind it, 0 unless given."""
+    now = clock.now()
+    weight = SmartWeight.objects.create(
+        smart_link=smart,
+        offer=offer,
+        country=country,
+        device=device,
+        weight_ppm=ppm,
+        learned_at=now,
+    )
+    zeros = {"clicks": 0, "conversions": 0, "commission_micros": 0}
+    SmartEvidence.objects.create(weight=weight, counted_at=now, **(zeros | counts))
+    return weight
 
 
 def fund(advertiser: Advertiser, currency: str = "EUR", micros: int = 1_000_000_000_000) -> Funds:

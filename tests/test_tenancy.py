@@ -63,6 +63,9 @@ MEMBERS = [
     ("get", "link-keys/{link_key}", None),
     ("patch", "link-keys/{link_key}", {"expires_at": "{tomorrow}"}),
     ("delete", "link-keys/{link_key}", None),
+    ("get", "smart-links/{smart}", None),
+    ("patch", "smart-links/{smart}", {"active": False}),
+    ("get", "smart-links/{smart}/weights", None),
     ("get", "payee-methods/{payee}", None),
     ("get", "conversions/{conversion}", None),
     ("get", "conversions/{conversion}/explain", None),
@@ -99,6 +102,7 @@ COLLECTIONS = [
     "applications",
     "links",
     "link-keys",
+    "smart-links",
     "payee-methods",
     "clicks",
     "conversions",
@@ -118,6 +122,7 @@ FILTERS = [
     "links?affiliate={alice_affiliate}",
     "link-keys?affiliate={alice_affiliate}",
     "caps?offer={offer}",
+    "smart-links?affiliate={alice_affiliate}",
     "applications?affiliate={alice_affiliate}",
     "applications?offer={offer}",
     "clicks?offer={offer}",
@@ -145,6 +150,16 @@ RELATIONS = [
     ("bob", "links", {"offer": "{offer}"}, "offer"),
     ("bob", "links", {"offer": "{public}", "affiliate": "{alice_affiliate}"}, "affiliate"),
     ("bob", "link-keys", {"affiliate": "{alice_affiliate}"}, "affiliate"),
+    (
+        "bob",
+        "smart-links",
+        {
+            "strategy": "weight",
+            "choices": [{"offer": "{public}"}],
+            "affiliate": "{alice_affiliate}",
+        },
+        "affiliate",
+    ),
     ("rival", "offers", {"advertiser": "{acme_advertiser}"}, "advertiser"),
     ("rival", "goals/{public_goal}/terms", {"affiliate": "{alice_affiliate}"}, "affiliate"),
     ("bob", "postbacks", {"affiliate": "{alice_affiliate}"}, "affiliate"),
@@ -211,7 +226,14 @@ def test_an_outsider_finds_nothing_and_changes_nothing(bob, rival, theirs, metho
 def test_an_outsiders_lists_hold_nothing_of_others(request, theirs, name):
     outsider = request.getfixturevalue(name)
     _ = theirs.delivery, theirs.payout, theirs.cap
-    words = ("alice", "acme", f'"{theirs.payee.last4}"', theirs.link.code, *SHOWN.values())
+    words = (
+        "alice",
+        "acme",
+        f'"{theirs.payee.last4}"',
+        theirs.link.code,
+        theirs.smart.code,
+        *SHOWN.values(),
+    )
     for address in COLLECTIONS:
         answer = ask(outsider, "get", address)
         if answer.status_code == 403:
@@ -263,7 +285,9 @@ def test_without_a_key_there_is_nothing_at_all(theirs, client):
     theirs.draft = theirs.locked = theirs.approved = theirs.sent
     everything = [(method, address) for method, address, _ in MEMBERS]
     everything += [("get", address) for address in COLLECTIONS]
-    everything += [("post", address) for address in (*OFFICES, "links", "offers", "postbacks")]
+    everything += [
+        ("post", address) for address in (*OFFICES, "links", "smart-links", "offers", "postbacks")
+    ]
     for method, address in everything:
         answer = getattr(client, method)(f"/api/v1/{address.format_map(theirs)}")
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")

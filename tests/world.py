@@ -26,6 +26,7 @@ from partners.models import (
     Offer,
     PayeeMethod,
     ReportKey,
+    SmartLink,
 )
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
@@ -161,6 +162,13 @@ class World:
             used=31,
         )
         return cap
+
+    @cached_property
+    def smart(self) -> SmartLink:
+        """Alice's, and what was learned for it."""
+        smart = factories.make_smart_link(self.offer, affiliate=self.alice_affiliate)
+        factories.make_smart_weight(smart, self.offer, 1_000_000, "FR", clicks=7)
+        return smart
 
     @cached_property
     def report_key(self) -> ReportKey:

@@ -14,6 +14,7 @@ from partners import caps, funds, snapshot
 from tracking.clicks import partitions, repeats, salts
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
+from tracking.insight import learn
 from tracking.postbacks import deliveries, send
 from tracking.validation import judge
 
@@ -112,6 +113,12 @@ def mark_repeats() -> int:
         with transaction.atomic(), plain.cursor() as cursor:
             marked += repeats.mark(cursor, day, now)
     return marked
+
+
+@app.task(name="tracking.learn_smart_links")
+def learn_smart_links() -> int:
+    """Share the visitors of smart links out by what was learned of their offers."""
+    return learn.learn()
 
 
 def _plain() -> Connection[Any]:

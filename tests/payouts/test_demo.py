@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from partners.models import Application, Offer, PayeeMethod, User
+from partners.models import Application, Offer, PayeeMethod, SmartLink, User
 from payouts import commissions, verify
 from payouts.demo import cast
 from payouts.models import Commission, PayoutRun
@@ -57,6 +57,11 @@ def test_one_offer_has_several_pages_and_takes_links_deeper(demo):
         ["lumen.example"],
         {"utm_source", "utm_campaign"},
     )
+
+
+def test_a_smart_link_is_there_to_look_at(demo):
+    link = SmartLink.objects.get()
+    assert (link.affiliate.code, link.strategy, link.choices.count()) == ("alma", "learned", 3)
 
 
 def test_conversions_are_in_every_state_and_rejected_for_several_reasons(demo):
