@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from partners.api.advertisers import AdvertiserViews, ReportKeyViews
 from partners.api.affiliates import AffiliateViews
 from partners.api.applications import ApplicationViews, OfferApplicationViews
+from partners.api.external_ids import ExternalIdViews
 from partners.api.goals import GoalViews, TermsViews
 from partners.api.keys import KeyViews
 from partners.api.links import LinkViews
@@ -29,6 +30,7 @@ router.register(
 )
 router.register("applications", ApplicationViews)
 router.register("links", LinkViews)
+router.register("external-ids", ExternalIdViews)
 router.register("payee-methods", PayeeViews)
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Model
 
 from network import clock
 from partners.models import (
@@ -15,6 +15,7 @@ from partners.models import (
     Affiliate,
     ApiKey,
     Application,
+    ExternalId,
     Funds,
     Goal,
     Link,
@@ -174,6 +175,17 @@ def make_link(
         affiliate=affiliate or make_affiliate(),
         created_at=clock.now(),
         **fields,
+    )
+
+
+def make_external_id(ours: Model, external_id: str, dialect: str = "tune") -> ExternalId:
+    """What another platform called an offer, an affiliate, a landing page or a goal."""
+    return ExternalId.objects.create(
+        dialect=dialect,
+        kind=type(ours).__name__.lower(),
+        external_id=external_id,
+        internal_id=ours.pk,
+        created_at=clock.now(),
     )
 
 

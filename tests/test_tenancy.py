@@ -49,6 +49,7 @@ MEMBERS = [
     ("post", "applications/{application}/revoke", {}),
     ("get", "links/{link}", None),
     ("patch", "links/{link}", {"active": False}),
+    ("delete", "external-ids/{external_id}", None),
     ("get", "payee-methods/{payee}", None),
     ("get", "conversions/{conversion}", None),
     ("get", "conversions/{conversion}/explain", None),
@@ -83,6 +84,7 @@ COLLECTIONS = [
     "offers",
     "applications",
     "links",
+    "external-ids",
     "payee-methods",
     "clicks",
     "conversions",
@@ -121,6 +123,7 @@ FILTERS = [
     "balances?affiliate={alice_affiliate}",
     "balances?advertiser={acme_advertiser}",
     "statements?affiliate={alice_affiliate}",
+    "external-ids?internal_id={offer}",
 ]
 # A relation in a body, the field's name, and who may send such a body at all.
 RELATIONS = [
@@ -136,6 +139,7 @@ OFFICES = [
     "memberships",
     "advertisers",
     "affiliates",
+    "external-ids/import",
     "deposits",
     "credit-limits",
     "payout-runs",

@@ -13,7 +13,17 @@ from typing import Any
 from network import clock
 from network.ids import uuid7
 from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners.models import (
+    ApiKey,
+    Application,
+    ExternalId,
+    Funds,
+    Goal,
+    Link,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -119,6 +129,11 @@ class World:
     @cached_property
     def link(self) -> Link:
         return factories.make_link(self.offer, self.alice_affiliate)
+
+    @cached_property
+    def external_id(self) -> ExternalId:
+        """What the offer was called elsewhere."""
+        return factories.make_external_id(self.offer, "1001")
 
     @cached_property
     def report_key(self) -> ReportKey:
