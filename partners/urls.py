@@ -7,6 +7,7 @@ from partners.api.advertisers import AdvertiserViews, ReportKeyViews
 from partners.api.affiliates import AffiliateViews
 from partners.api.applications import ApplicationViews, OfferApplicationViews
 from partners.api.caps import CapViews, CapWindowViews, OfferCapViews
+from partners.api.external_ids import ExternalIdViews
 from partners.api.goals import GoalViews, TermsViews
 from partners.api.keys import KeyViews
 from partners.api.landings import LandingViews, OfferLandingViews
@@ -41,6 +42,7 @@ router.register("links", LinkViews)
 router.register("link-keys", LinkKeyViews)
 router.register("smart-links", SmartLinkViews)
 router.register("smart-links/<int:smart_link_id>/weights", SmartWeightViews)
+router.register("external-ids", ExternalIdViews)
 router.register("payee-methods", PayeeViews)
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Model
 
 from network import clock
 from partners.models import (
@@ -16,6 +16,7 @@ from partners.models import (
     ApiKey,
     Application,
     Cap,
+    ExternalId,
     Funds,
     Goal,
     Landing,
@@ -231,6 +232,17 @@ def make_smart_weight(
     zeros = {"clicks": 0, "conversions": 0, "commission_micros": 0}
     SmartEvidence.objects.create(weight=weight, counted_at=now, **(zeros | counts))
     return weight
+
+
+def make_external_id(ours: Model, external_id: str, dialect: str = "tune") -> ExternalId:
+    """What another platform called an offer, an affiliate, a landing page or a goal."""
+    return ExternalId.objects.create(
+        dialect=dialect,
+        kind=type(ours).__name__.lower(),
+        external_id=external_id,
+        internal_id=ours.pk,
+        created_at=clock.now(),
+    )
 
 
 def fund(advertiser: Advertiser, currency: str = "EUR", micros: int = 1_000_000_000_000) -> Funds:

@@ -66,6 +66,7 @@ MEMBERS = [
     ("get", "smart-links/{smart}", None),
     ("patch", "smart-links/{smart}", {"active": False}),
     ("get", "smart-links/{smart}/weights", None),
+    ("delete", "external-ids/{external_id}", None),
     ("get", "payee-methods/{payee}", None),
     ("get", "conversions/{conversion}", None),
     ("get", "conversions/{conversion}/explain", None),
@@ -103,6 +104,7 @@ COLLECTIONS = [
     "links",
     "link-keys",
     "smart-links",
+    "external-ids",
     "payee-methods",
     "clicks",
     "conversions",
@@ -144,6 +146,7 @@ FILTERS = [
     "balances?affiliate={alice_affiliate}",
     "balances?advertiser={acme_advertiser}",
     "statements?affiliate={alice_affiliate}",
+    "external-ids?internal_id={offer}",
 ]
 # A relation in a body, the field's name, and who may send such a body at all.
 RELATIONS = [
@@ -170,6 +173,7 @@ OFFICES = [
     "memberships",
     "advertisers",
     "affiliates",
+    "external-ids/import",
     "deposits",
     "credit-limits",
     "payout-runs",

@@ -18,6 +18,7 @@ from partners.models import (
     Application,
     Cap,
     CapWindow,
+    ExternalId,
     Funds,
     Goal,
     Landing,
@@ -169,6 +170,11 @@ class World:
         smart = factories.make_smart_link(self.offer, affiliate=self.alice_affiliate)
         factories.make_smart_weight(smart, self.offer, 1_000_000, "FR", clicks=7)
         return smart
+
+    @cached_property
+    def external_id(self) -> ExternalId:
+        """What the offer was called elsewhere."""
+        return factories.make_external_id(self.offer, "1001")
 
     @cached_property
     def report_key(self) -> ReportKey:

@@ -1,4 +1,4 @@
-"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback`, its health.
+"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback` and `/aff_lsr`, its health.
 
 Django's request stack is not on the way; of Django there are only settings and the log's form.
 """
@@ -18,7 +18,7 @@ from tracking.clicks.pages import LATER, NOWHERE
 from tracking.clicks.record import Recorder
 from tracking.clicks.spool import Spool
 from tracking.conversions.desk import COMMIT_MAX_S, Desk
-from tracking.conversions.edge import PATH, ReportEdge
+from tracking.conversions.edge import DIALECTS, ReportEdge
 from tracking.responses import Receive, Scope, Send, json, page
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class Tracker:
         path = scope["path"]
         if path.startswith(PREFIX):
             await self.clicks.answer(scope, send)
-        elif path == PATH:
+        elif path in DIALECTS:
             await self.reports.answer(scope, receive, send)
         elif path == "/healthz":
             await json(send, 200, self._health())

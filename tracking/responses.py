@@ -1,4 +1,4 @@
-"""Answers of the tracker in ASGI's words: a redirect, a page, JSON."""
+"""Answers of the tracker in ASGI's words: a redirect, a page, JSON, plain text."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -35,6 +35,11 @@ async def json(
     fault = status >= HTTPStatus.BAD_REQUEST
     kind = b"application/problem+json" if fault else b"application/json"
     await _send(send, status, kind, orjson.dumps(body), headers)
+
+
+async def text(send: Send, status: int, words: str, headers: Iterable[Header] = ()) -> None:
+    """Plain text."""
+    await _send(send, status, b"text/plain; charset=utf-8", words.encode(), headers)
 
 
 async def _send(

@@ -111,6 +111,23 @@ def test_a_report_is_told_to_come_later_and_then_is_taken_once(fresh_db, report)
     assert Conversion.objects.count() == 1
 
 
+def test_a_report_in_anothers_form_is_told_to_come_later_too(fresh_db, report):
+    renamed = {"/postback": "/aff_lsr", "click_id": "transaction_id", "order_id": "adv_sub"}
+    renamed |= {"&token": "&security_token"}
+    for ours, theirs in renamed.items():
+        report = report.replace(ours, theirs)
+
+    async def story(visitor):
+        first = await visitor.get(report.replace("9.00", "x"))
+        with silent(fresh_db.url, "tracker reports"):
+            return first, await visitor.get(report)
+
+    refused, hung = tell(fresh_db.url, story, commit_max_s=PATIENCE_S)
+    assert (refused.status, hung.status) == (200, 503)
+    assert hung.headers["retry-after"] == "1"
+    assert hung.body.startswith(b"success=false; err_msg=unavailable: ")
+
+
 def test_a_desk_closes_although_its_batch_hangs(fresh_db):
     with psycopg.connect(fresh_db.url) as connection:
         known = snapshot.load(connection)
