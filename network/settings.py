@@ -166,6 +166,10 @@ DEBTOR_IBAN = env_str("DEBTOR_IBAN", "" if MODE == "production" else "DE89370400
 DEBTOR_BIC = env_str("DEBTOR_BIC", "")
 OUTGOING_ALLOW = env_networks("OUTGOING_ALLOW")
 TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES")
+# Where clicks go that fail, of offers without a fallback of their own.
+NETWORK_FALLBACK_URL = env_str("NETWORK_FALLBACK_URL", "")
+# Who may read the tracker's figures.
+METRICS_NETWORKS = env_networks("METRICS_NETWORKS", "127.0.0.0/8,::1/128")
 
 
 # --- Visitors ------------------------------------------------------------------------------------

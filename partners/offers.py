@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from network import clock
 from network.errors import BadInput, Conflict, IllegalMove
-from partners import goals
+from partners import goals, targeting
 from partners.actors import Actor
 from partners.destinations import check_url, check_utm, checked_hosts
 from partners.models import Advertiser, Application, Goal, Link, Offer, Role, SmartOffer, Terms
@@ -35,12 +35,6 @@ class WindowEmpty(BadInput):
     """The minimum from click to conversion is not longer than the click window."""
 
     code = "window_empty"
-
-
-class TargetingInvalid(BadInput):
-    """Targeting is an object, or null for everybody."""
-
-    code = "targeting_invalid"
 
 
 class UnknownTimeZone(BadInput):
@@ -161,17 +155,12 @@ def _check(offer: Offer) -> None:
         raise OfferDatesInvalid(pointer="/ends_at")
     if offer.min_click_to_conversion_s > offer.click_window_s:
         raise WindowEmpty(pointer="/min_click_to_conversion_s")
-    check_targeting(offer.targeting, pointer="/targeting")
+    if offer.targeting is not None:
+        targeting.validate(offer.targeting, "/targeting")
     if offer.time_zone not in _time_zones():
         raise UnknownTimeZone(pointer="/time_zone")
     offer.deep_link_hosts = checked_hosts(offer.deep_link_hosts, pointer="/deep_link_hosts")
     check_utm(offer.utm, pointer="/utm")
-
-
-def check_targeting(tree: Any, *, pointer: str) -> None:
-    """TargetingInvalid for what is no tree of rules, nor nothing at all."""
-    if tree is not None and not isinstance(tree, dict):
-        raise TargetingInvalid(pointer=pointer)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ Django's request stack is not on the way; of Django there are only settings and 
 
 import asyncio
 import os
+import time
 from typing import Final
 
 import structlog
@@ -13,17 +14,21 @@ from django.utils.log import configure_logging
 
 from network.dsn import conninfo
 from partners.watcher import Watcher
+from tracking import metrics
+from tracking.clicks import place
+from tracking.clicks.dialects import PATHS
 from tracking.clicks.edge import PREFIX, ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
 from tracking.clicks.record import Recorder
 from tracking.clicks.spool import Spool
 from tracking.conversions.desk import COMMIT_MAX_S, Desk
 from tracking.conversions.edge import DIALECTS, ReportEdge
-from tracking.responses import Receive, Scope, Send, json, page
+from tracking.responses import Receive, Scope, Send, json, page, text
 
 log = structlog.get_logger(__name__)
 
 DRAIN_MAX_S: Final = 10.0
+GAUGE_EVERY_S: Final = 1.0
 
 
 class Tracker:
@@ -47,7 +52,7 @@ class Tracker:
         self.desk = Desk(conninfo, commit_max_s=report_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
-        runs = (self.watcher.run(), self.recorder.run(), self.reports.run())
+        runs = (self.watcher.run(), self.recorder.run(), self.reports.run(), self._gauge())
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self) -> None:
@@ -70,7 +75,7 @@ class Tracker:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path.startswith(PREFIX):
+        if path.startswith(PREFIX) or path in PATHS:
             await self.clicks.answer(scope, send)
         elif path in DIALECTS:
             await self.reports.answer(scope, receive, send)
@@ -78,8 +83,25 @@ class Tracker:
             await json(send, 200, self._health())
         elif path == "/readyz":
             await json(send, 200 if self._ready() else 503, self._health())
+        elif path == "/metrics":
+            await self._tell_metrics(scope, send)
         else:
             await page(send, 404, NOWHERE)
+
+    async def _tell_metrics(self, scope: Scope, send: Send) -> None:
+        if not metrics.allowed((scope.get("client") or ("",))[0]):
+            await page(send, 404, NOWHERE)
+            return
+        await text(send, 200, metrics.exposition())
+
+    async def _gauge(self) -> None:
+        """Say every second how this process stands, for whichever process is asked."""
+        while True:
+            metrics.SPOOL_BYTES.set(self.spool.bytes)
+            metrics.SPOOL_FILES.set(self.spool.files)
+            if self.watcher.snapshot is not None:
+                metrics.CONFIG_CHECKED.set(time.time() - self.watcher.age_s)
+            await asyncio.sleep(GAUGE_EVERY_S)
 
     def _ready(self) -> bool:
         return self.recorder.storing and self.watcher.snapshot is not None
@@ -114,6 +136,9 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        # A file that cannot be read is told now, and not at the first click.
+        place.atlas()
+        metrics.begin()
         # The database may be away: then clicks are answered 503 until a configuration is there.
         self._tracker = Tracker(
             conninfo(settings.DATABASES["default"]),

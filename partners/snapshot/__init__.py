@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.pq import TransactionStatus
 
 from partners.snapshot import changes, patches
-from partners.snapshot.building import link_key_aad, report_key_aad
+from partners.snapshot.building import TARGETING_BROKEN, link_key_aad, report_key_aad
 from partners.snapshot.changes import STAMP, TooFar, prune_changes, read_stamp
 from partners.snapshot.shapes import (
     Advertiser,
@@ -34,6 +34,7 @@ from partners.snapshot.shapes import (
 
 __all__ = [
     "STAMP",
+    "TARGETING_BROKEN",
     "Advertiser",
     "Affiliate",
     "Cap",

@@ -15,6 +15,9 @@ import orjson
 import structlog
 
 from network import crypto
+from network.errors import BadInput
+from partners.conditions import Check
+from partners.facts import Facts
 from partners.snapshot import statements
 from partners.snapshot.shapes import (
     Advertiser,
@@ -30,9 +33,13 @@ from partners.snapshot.shapes import (
     is_allowed,
 )
 from partners.snapshot.statements import Row, Rows
+from partners.targeting import compile_tree
 from partners.terms import Terms
 
 log = structlog.get_logger(__name__)
+
+# The reason of clicks on an offer whose rules cannot be read.
+TARGETING_BROKEN: Final = "targeting_broken"
 
 _TERMS_FIELDS: Final = tuple(each.name for each in fields(Terms))
 # One for all that have none: most offers have no list of hosts, most affiliates no keys.
@@ -194,9 +201,23 @@ def _grouped(rows: Iterable[Row], shape: Callable[..., Any]) -> dict[int, list[A
 
 
 @lru_cache(maxsize=16_384)
-def _targeting(tree: str | None, time_zone: str) -> Any:
-    """The rules of an offer; cached, since many offers are for the same people."""
-    return tree and orjson.loads(tree)
+def _targeting(tree: str | None, time_zone: str) -> Check | None:
+    """The rules of an offer; cached, since many offers are for the same people.
+
+    An offer whose rules cannot be read takes nobody: it must not stop everybody else's clicks, and
+    may not send people whom its advertiser does not want.
+    """
+    if tree is None:
+        return None
+    try:
+        return compile_tree(orjson.loads(tree), time_zone)
+    except (BadInput, ValueError, LookupError):
+        log.exception("snapshot.targeting_not_read", tree=tree[:200], time_zone=time_zone)
+        return _nobody
+
+
+def _nobody(facts: Facts) -> str:
+    return TARGETING_BROKEN
 
 
 @lru_cache(maxsize=16_384)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
+from partners.conditions import Check
 from partners.terms import Terms
 
 Stamp = tuple[int, str]  # version and mark
@@ -57,13 +58,12 @@ class Goal:
     terms: tuple[Terms, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """An active landing page and its share of the visitors."""
 
     id: int
-    url: str
     weight: int
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Offer:
     click_window_s: int
     min_click_to_conversion_s: int
     hold_days: int
-    targeting: Any
+    targeting: Check | None
     time_zone: str
     deep_link_hosts: frozenset[str]
     link_signing: str

@@ -73,7 +73,7 @@ TERMS: Final = Statement(
     ("offer",),
 )
 LANDINGS: Final = Statement(
-    "SELECT offer_id, id, url, weight FROM landing WHERE active AND {wanted} ORDER BY id",
+    "SELECT offer_id, id, weight, url FROM landing WHERE active AND {wanted} ORDER BY id",
     "offer_id = ANY(%(offer)s::bigint[])",
     ("offer",),
 )

@@ -8,7 +8,7 @@ in lower case; in another case they are other names, and ignored as such.
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from tracking.clicks.query import TEXT_MAX, clean, decoded
+from tracking.clicks import query
 
 
 class Foreign(NamedTuple):
@@ -32,9 +32,6 @@ class _Dialect(NamedTuple):
     names: Mapping[str, str]
 
 
-# Where more than TEXT_MAX characters are kept. Half an address would lead elsewhere: one that is
-# too long keeps the character by which it is found out.
-_LENGTHS: Final = {"deep_link": 2_001, "gdpr_consent": 4_000}
 # Whoever asks for consent adds these to any link.
 _CONSENT: Final = ("cons", "gdpr", "gdpr_consent")
 
@@ -106,6 +103,9 @@ _BY_PATH: Final[Mapping[str, tuple[_Dialect, ...]]] = {
 _WITH_PAGE_IN_OFFER: Final = "cake"
 
 
+PATHS: Final = frozenset(_BY_PATH)
+
+
 def read(path: str, raw_query: bytes) -> Foreign | None:
     """The link that another platform would read here; None where none would.
 
@@ -113,27 +113,9 @@ def read(path: str, raw_query: bytes) -> Foreign | None:
     """
     for name, (offer_mark, affiliate_mark), names in _BY_PATH.get(path, ()):
         if offer_mark in raw_query and affiliate_mark in raw_query:
-            params = _pairs(raw_query, names)
+            params = query.pairs(raw_query, names)
             offer, affiliate = params.pop("offer", ""), params.pop("affiliate", "")
             if offer and affiliate:
                 landing = offer if name == _WITH_PAGE_IN_OFFER else params.pop("landing", "")
                 return Foreign(name, offer, affiliate, landing, params)
     return None
-
-
-def _pairs(raw: bytes, names: Mapping[str, str]) -> dict[str, str]:
-    """The parameters among `names` that have a value, each under the name that `names` gives it.
-
-    Of one that comes twice, or under two names, the first.
-    """
-    text = raw.decode("utf-8", "replace")
-    # A short query of plain characters, as most are, has nothing to decode, to drop or to cut.
-    plain = not ("%" in text or "+" in text) and text.isprintable() and len(text) <= TEXT_MAX
-    found: dict[str, str] = {}
-    for pair in text.split("&"):
-        said, _, value = pair.partition("=")
-        if said in names and (name := names[said]) not in found:
-            value = value if plain else clean(decoded(value), _LENGTHS.get(name, TEXT_MAX))
-            if value:
-                found[name] = value
-    return found

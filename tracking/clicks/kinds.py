@@ -1,21 +1,35 @@
 """What the tracker stores by COPY: rows of one table each, in COPY's text format."""
 
+from collections.abc import Callable
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from partners.places import Claim
 from tracking.clicks import row
 from tracking.clicks.query import RESERVED
 
 # Stands for NULL in the lines of every kind.
 _NULL: Final = RESERVED[1]
 
+# Takes the claim that was refused, None where no counter was in reach; gives another Entry.
+Otherwise = Callable[[Claim | None], Any]
+
 
 class Entry(NamedTuple):
-    """One row on its way: its kind, its day in UTC, and its COPY line."""
+    """One row on its way: its kind, its day in UTC, its COPY line.
+
+    A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
+    where one of them finds no room, or None of the counters can be reached. `outcome` is what is
+    counted, `answer` what its giver does once it is stored.
+    """
 
     kind: str
     day: date
     line: str
+    outcome: str = "ok"
+    answer: str = ""
+    claims: tuple[Claim, ...] = ()
+    otherwise: Otherwise | None = None
 
 
 class Kind(NamedTuple):

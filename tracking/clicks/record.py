@@ -1,7 +1,9 @@
 """Stores rows: many at once by COPY, each acknowledged after its commit, or when it is spooled."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -9,10 +11,15 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from network import clock
 from network.errors import Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
+from partners import places
+from partners.places import Full
+from tracking import metrics
 from tracking.batches import Batches
+from tracking.clicks import salts
 from tracking.clicks.kinds import COPIES, KINDS, Entry
 from tracking.clicks.records import Record
 from tracking.clicks.spool import Spool
@@ -46,7 +53,12 @@ class Recorder:
         # that takes connections and is too slow for commits is tried only now and then.
         self._failures = 0
         self._made: set[tuple[str, date]] = set()
-        self._batches: Batches[Entry, None] = Batches(
+        # The salts of the days around now, by which visitors are told apart; without a database
+        # those that are there must do.
+        self.salts: Mapping[date, bytes] = {}
+        # Windows of caps that are closed for sure.
+        self.full = Full()
+        self._batches: Batches[Entry, Entry] = Batches(
             self._store, batch_max=BATCH_MAX, waiting_max=WAITING_MAX, few=_FEW, linger_s=_LINGER_S
         )
 
@@ -60,8 +72,11 @@ class Recorder:
         """Whether there is a place for rows right now, one or the other."""
         return not self.spooling or self._spool.has_room
 
-    def record(self, entry: Entry) -> asyncio.Future[None]:
-        """Queue a row; await its storage. Unavailable where there is nowhere to store it."""
+    def record(self, entry: Entry) -> asyncio.Future[Entry]:
+        """Queue a row; await its storage, and get what was stored: itself, or its `otherwise`.
+
+        Unavailable where there is nowhere to store it.
+        """
         return self._batches.add(entry)
 
     async def run(self) -> None:
@@ -82,12 +97,14 @@ class Recorder:
     async def _stay_connected(self) -> None:
         while True:
             try:
-                self._connection = await AsyncConnection.connect(
+                connection = await AsyncConnection.connect(
                     self._conninfo,
                     autocommit=True,
                     application_name="tracker clicks",
                     connect_timeout=CONNECT_MAX_S,
                 )
+                self.salts = await salts.around(connection, clock.now().date())
+                self._connection = connection
             except Exception as error:
                 # Anything: a tracker that stops trying would be down until somebody looks.
                 log.warning("clicks.not_connected", error=str(error))
@@ -103,7 +120,7 @@ class Recorder:
             await self._spool.tend(done=not self.spooling)
             await asyncio.sleep(_TEND_EVERY_S)
 
-    async def _store(self, entries: list[Entry]) -> Sequence[None | Exception]:
+    async def _store(self, entries: list[Entry]) -> Sequence[Entry | Exception]:
         """Store rows in PostgreSQL or in the spool; what fails on its data is halved.
 
         So a row that PostgreSQL refuses fails alone.
@@ -111,11 +128,17 @@ class Recorder:
         connection = self._connection
         if connection is None:
             return await self._put_by(entries)
+        began_s = time.perf_counter()
         try:
             with hanging_up(connection, patience_s=self._commit_max_s):
                 await self._make_partitions(connection, entries)
-                await _copy(connection, entries)
+                if any(entry.claims for entry in entries):
+                    stored: Sequence[Entry] = await self._copy_within_caps(connection, entries)
+                else:
+                    await _copy(connection, entries)
+                    stored = entries
         except (psycopg.DataError, psycopg.IntegrityError) as error:
+            await connection.rollback()
             if len(entries) == 1:
                 log.error("clicks.refused", kind=entries[0].kind, **database_facts(error))
                 return [Unavailable("this cannot be stored")]
@@ -128,12 +151,38 @@ class Recorder:
             await self._drop(connection)
             return await self._put_by(entries)
         self._failures = 0
-        return [None] * len(entries)
+        _count(stored, seconds=time.perf_counter() - began_s)
+        return stored
 
-    async def _put_by(self, entries: Sequence[Entry]) -> Sequence[None]:
-        """Spool rows. Unavailable where the spool takes none."""
-        await self._spool.append([_record(kind, part) for kind, part in _by_kind(entries).items()])
-        return [None] * len(entries)
+    async def _copy_within_caps(
+        self, connection: AsyncConnection[Any], entries: Sequence[Entry]
+    ) -> Sequence[Entry]:
+        """One transaction: places in caps are locked, given in the order of receipt, and taken
+        with the rows; who finds none is stored as its `otherwise` says.
+        """
+        wanted = [claim for entry in entries for claim in entry.claims]
+        windows = await places.begin(connection, wanted)
+        refused = places.reserve(windows, [entry.claims for entry in entries])
+        decided = [
+            entry if claim is None or entry.otherwise is None else entry.otherwise(claim)
+            for entry, claim in zip(entries, refused, strict=True)
+        ]
+        for kind, part in _by_kind(decided).items():
+            await _copy_kind(connection, kind, part)
+        await places.commit(connection, windows)
+        self.full.learn(windows)
+        return decided
+
+    async def _put_by(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Spool rows. Unavailable where the spool takes none.
+
+        Nobody gets into a cap whose counter is out of reach. What takes the place of such a row has
+        an id of its own: the row itself may have come about after all.
+        """
+        kept = [entry if entry.otherwise is None else entry.otherwise(None) for entry in entries]
+        await self._spool.append([_record(kind, part) for kind, part in _by_kind(kept).items()])
+        metrics.SPOOLED.inc(len(kept))
+        return kept
 
     async def _drop(self, connection: AsyncConnection[Any]) -> None:
         self._connection = None
@@ -151,6 +200,7 @@ class Recorder:
             try:
                 for each in (day, day + timedelta(days=1)):
                     await connection.execute(f"SELECT {KINDS[kind].partition}(%s)", [each])
+                self.salts = await salts.around(connection, day)
             except psycopg.Error as error:
                 log.warning("clicks.no_partition", day=str(day), error=str(error))
                 return
@@ -180,6 +230,11 @@ def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
     if len(kinds) == 1:
         return {kinds.pop(): entries}
     return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
+
+
+def _count(stored: Sequence[Entry], *, seconds: float) -> None:
+    outcomes = Counter([entry.outcome for entry in stored if entry.kind == "click"])
+    metrics.count_batch(outcomes, rows=len(stored), seconds=seconds)
 
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
