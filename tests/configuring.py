@@ -44,7 +44,7 @@ def make_cap(offer: Offer, **fields: Any) -> Cap:
 
 def make_smart_link(affiliate: Affiliate | None = None, **fields: Any) -> SmartLink:
     """An active smart link that chooses nothing yet."""
-    given = {"code": f"smart{next(_numbers):06d}", "strategy": SmartLink.Strategy.PRIORITY}
+    given = {"code": f"s-smart{next(_numbers):06d}", "strategy": SmartLink.Strategy.PRIORITY}
     return SmartLink.objects.create(
         affiliate=affiliate or factories.make_affiliate(),
         created_at=clock.now(),

@@ -14,9 +14,9 @@ ADVERTISERS: Final = 200
 # Three leaves: most visitors are from the right country, with the right device, at the right time.
 TARGETING: Final = {
     "all": [
-        {"fact": "country", "op": "in", "value": ["DE", "AT", "CH", "NL", "BE"]},
-        {"fact": "device", "op": "in", "value": ["desktop", "mobile", "tablet"]},
-        {"not": {"fact": "language", "op": "in", "value": ["xx"]}},
+        {"fact": "country", "in": ["DE", "AT", "CH", "NL", "BE"]},
+        {"fact": "device", "in": ["desktop", "phone", "tablet"]},
+        {"not": {"fact": "bot", "in": ["known"]}},
     ]
 }
 

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from network import clock
 from partners import link_keys
 from partners.models import Link
-from partners.snapshot import ReportKey
+from partners.snapshot import SigningKey
 from tests import factories
 from tracking.clicks.query import parse
 from tracking.clicks.signing import check
@@ -139,7 +139,7 @@ def sign(member, link, expires_in_s=3600, **params):
 def verdict(url, key, secret, at):
     """What the tracker says to the address."""
     parts = urlsplit(url)
-    keys = {key.key_id: ReportKey(secret.encode(), key.expires_at)}
+    keys = {key.key_id: SigningKey(secret.encode(), key.expires_at)}
     return check(parts.path, parts.query.encode(), keys, at)
 
 

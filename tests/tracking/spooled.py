@@ -5,23 +5,15 @@ from pathlib import Path
 from uuid import UUID
 
 from network.ids import uuid7, uuid7_time
-from tracking.clicks import records, row
+from tests.tracking.visits import make_line
+from tracking.clicks import records
 from tracking.clicks.kinds import KINDS
 from tracking.clicks.records import Record
 
 
 def line(id: UUID | None = None, *, language: str = "") -> str:
     """The line of a click; a language of 36 characters and more is one that nothing refuses."""
-    return row.line(
-        id or uuid7(),
-        link=(1, 2, 3, 4),
-        reason="ok",
-        link_code="abc123",
-        destination="https://shop.example/",
-        params={},
-        ip="192.0.2.1",
-        headers=("", "", language),
-    )
+    return make_line(id, language=language)
 
 
 def record(*ids: UUID, columns: str = KINDS["click"].columns, extra: str = "") -> Record:

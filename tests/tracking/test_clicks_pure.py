@@ -15,11 +15,13 @@ from network.ids import uuid7
 from partners.deep_links import deep_link
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
 from partners.vocabulary import URL_MAX
+from tests.tracking.visits import make_visit
 from tracking.clicks import ids, query
 from tracking.clicks.evaluate import evaluate
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
+VISIT = make_visit(at=NOW)
 
 
 @pytest.fixture
@@ -31,6 +33,7 @@ def make_offer(**fields):
     acme = Advertiser(1, "acme", True, True, "token", "", {})
     given = {"status": "active", "visibility": "public", "starts_at": None, "ends_at": None}
     empty = dict.fromkeys(Offer.__slots__, 0) | {"id": 5, "advertiser": acme}
+    empty |= {"link_signing": "off", "targeting": None, "landings": (), "caps": ()}
     return Offer(**(empty | given | fields))
 
 
@@ -172,7 +175,6 @@ def test_a_peer_without_an_address_has_none():
     ("reason", "link"),
     [
         ("ok", make_link()),
-        ("link_unknown", None),
         ("link_inactive", make_link(active=False, allowed=False)),
         ("affiliate_inactive", make_link(affiliate=Affiliate(7, "alice", False))),
         ("offer_inactive", make_link(offer=make_offer(status="paused"))),
@@ -183,11 +185,11 @@ def test_a_peer_without_an_address_has_none():
     ],
 )
 def test_the_first_step_that_fails_gives_the_reason(reason, link):
-    assert evaluate(link, NOW) == reason
+    assert evaluate(link, VISIT) == reason
 
 
 def test_the_advertiser_is_looked_at_before_its_money():
     broke = replace(make_offer().advertiser, funded=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=broke)), NOW) == "advertiser_unfunded"
+    assert evaluate(make_link(offer=make_offer(advertiser=broke)), VISIT) == "advertiser_unfunded"
     closed = replace(broke, active=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=closed)), NOW) == "advertiser_inactive"
+    assert evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT) == "advertiser_inactive"

@@ -15,6 +15,12 @@ SALT = secrets.token_bytes(32)
 V4, V6 = "198.51.100.77", "2001:db8:1:2::77"
 
 
+@pytest.fixture(autouse=True)
+def as_delivered(settings):
+    """The setting that nobody has touched."""
+    settings.CONSENT_ABSENT = "minimal_in_eea"
+
+
 def agreed(said="", country="US", *, gpc=False, **string):
     return consent(said, country, gpc=gpc, **string)
 

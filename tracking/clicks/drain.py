@@ -23,7 +23,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from tracking.clicks import backlog, kinds, records
+from tracking.clicks import backlog, kinds, records, repeats
 from tracking.clicks.kinds import KINDS
 from tracking.clicks.records import Record
 
@@ -141,7 +141,11 @@ def _insert(
                 f"INSERT INTO {kind.table} ({columns}) SELECT {columns} FROM pg_temp.spooled"
                 " ON CONFLICT DO NOTHING"
             )
-            return cursor.rowcount
+            stored = cursor.rowcount
+            if record.kind == "click":
+                # They come late: among them may be visitors' first clicks of those days.
+                repeats.look_again(cursor, record.days)
+            return stored
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         if len(lines) > 1:
             half = len(lines) // 2
