@@ -90,7 +90,7 @@ class Doorbell:
 
 
 app = make_app(settings.CELERY_BROKER_URL)
-app.autodiscover_tasks(["network", "tracking", "payouts"])
+app.autodiscover_tasks(["network", "partners", "tracking", "payouts"])
 _doorbell: Final = Doorbell(app)
 
 

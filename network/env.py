@@ -52,6 +52,17 @@ def env_list(name: str, default: str | None = None) -> list[str]:
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
 
 
+def env_file(name: str) -> str:
+    """The path of a file that is there and can be read; "" where the variable is unset."""
+    path = env_str(name, "")
+    if path:
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            _problem(name, f"cannot be read: {error}")
+    return path
+
+
 def env_secret(name: str, default: str | None = None) -> str:
     """A secret: the variable itself, or the content of the file that NAME_FILE names."""
     path = os.environ.get(f"{name}_FILE", "")

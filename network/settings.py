@@ -9,6 +9,7 @@ from network.consumers import Consumer
 from network.env import (
     env_bool,
     env_database,
+    env_file,
     env_int,
     env_keyring,
     env_keys,
@@ -34,6 +35,12 @@ TRACKER_URL = env_str("TRACKER_URL", "http://127.0.0.1:8001").rstrip("/")
 CLOCK_FILE = env_str("CLOCK_FILE", "")
 # What `make run` keeps beside its servers' data, such as the demo's log-ins.
 STATE_DIR = Path(env_str("STATE_DIR", str(ROOT / "var")))
+# Where a tracker puts clicks while PostgreSQL is away: a disk of this host that survives a restart.
+SPOOL_DIR = Path(env_str("SPOOL_DIR", str(STATE_DIR / "spool")))
+# All files there together. 0 switches the spool off: then clicks are answered 503 meanwhile.
+SPOOL_BYTES_MAX = env_int("SPOOL_BYTES_MAX", 2**30)
+# How long a click waits for its commit before it is spooled.
+COMMIT_MAX_MS = env_int("COMMIT_MAX_MS", 250, least=1)
 
 
 def _unless_test(default: str) -> str | None:
@@ -114,16 +121,20 @@ CONSUMERS = {
 
 # Seconds between two runs of each sweeper.
 BEAT_SCHEDULE = {
+    "partners.prune_changes": 300,
     "tracking.match_reports": 1,
     "tracking.judge": 1,
     **{consumer.task: 1 for consumer in CONSUMERS.values()},
     "tracking.deliver_postbacks": 1,
     "tracking.give_room": 2,
     "tracking.flip_funded": 1,
+    "tracking.alert_caps": 5,
+    "tracking.prune_caps": 3600,
     "tracking.prune_nonces": 60,
     "tracking.make_partitions": 3600,
     "tracking.drop_partitions": 3600,
     "tracking.mark_repeats": 10,
+    "tracking.learn_smart_links": 300,
     "payouts.release": 5,
     "network.heartbeat": 10,
     "network.prune_idempotency": 3600,
@@ -145,6 +156,8 @@ CLICK_RETENTION_DAYS = env_int("CLICK_RETENTION_DAYS", 400)
 SIGNATURE_SKEW_S = env_int("SIGNATURE_SKEW_S", 300)
 # What the network keeps of revenue where the operator has set no commission, parts per million.
 NETWORK_MARGIN_PPM = env_int("NETWORK_MARGIN_PPM", 300_000)
+# After so many days a visitor counts half of what a new one counts, when a smart link learns.
+SMART_HALF_LIFE_DAYS = env_int("SMART_HALF_LIFE_DAYS", 7, least=1)
 # How long a changed bank account is not paid to.
 PAYEE_COOL_OFF_HOURS = env_int("PAYEE_COOL_OFF_HOURS", 72)
 # The account that payouts leave from, as the bank knows it; without one no run can be built.
@@ -153,6 +166,25 @@ DEBTOR_IBAN = env_str("DEBTOR_IBAN", "" if MODE == "production" else "DE89370400
 DEBTOR_BIC = env_str("DEBTOR_BIC", "")
 OUTGOING_ALLOW = env_networks("OUTGOING_ALLOW")
 TRUSTED_PROXIES = env_networks("TRUSTED_PROXIES")
+# Where clicks go that fail, of offers without a fallback of their own.
+NETWORK_FALLBACK_URL = env_str("NETWORK_FALLBACK_URL", "")
+# Who may read the tracker's figures.
+METRICS_NETWORKS = env_networks("METRICS_NETWORKS", "127.0.0.0/8,::1/128")
+
+
+# --- Visitors ------------------------------------------------------------------------------------
+
+# Without a database of one's own, the country is the registries' and there are no regions.
+GEO_MMDB = env_file("GEO_MMDB")
+CONNECTION_MMDB = env_file("CONNECTION_MMDB")
+DATACENTRE_RANGES = env_file("DATACENTRE_RANGES")
+# Whole by default: who clicks twice or for himself is found out by the address.
+CLICK_IP = env_str("CLICK_IP", "full", choices=("full", "cut", "hashed", "none"))
+CONSENT_ABSENT = env_str(
+    "CONSENT_ABSENT", "minimal_in_eea", choices=("minimal_in_eea", "minimal", "full")
+)
+# Who we are in the IAB's Global Vendor List; 0 for nobody.
+TCF_VENDOR_ID = env_int("TCF_VENDOR_ID", 0)
 
 
 # --- Django --------------------------------------------------------------------------------------

@@ -219,8 +219,13 @@ class Stack:
                 argv=[*granian, "--port", str(self._tracker_port), "--interface", "asgi",
                       "--workers", self._environ.get("TRACKER_WORKERS") or "1",
                       "tracking.asgi:app"],
-                env=env,
+                env=env | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics())},
                 ready_url=f"{self._tracker_url}/healthz",
+            ),
+            Child(
+                name="drainer",
+                argv=[sys.executable, "manage.py", "tracker", "drain"],
+                env=env,
             ),
             Child(
                 name="web",
@@ -250,6 +255,13 @@ class Stack:
                 env=env,
             ),
         ]  # fmt: skip
+
+    def _metrics(self) -> Path:
+        """An empty directory in which the tracker's processes add up their figures."""
+        directory = self._state / "run" / "metrics"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        return directory
 
     def _once(self, label: str, command: str, env: Mapping[str, str], *words: str) -> None:
         """Run a management command to its end."""

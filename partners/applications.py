@@ -127,10 +127,10 @@ def decide(application: Application, move: str, *, actor: Actor, reason: str = "
         setattr(application, column, value)
 
 
-def check_open(offer: Offer, affiliate: Affiliate) -> None:
-    """OfferNotOpen or AffiliateNotActive where nothing new can begin between the two."""
+def check_open(offer: Offer, affiliate: Affiliate, *, pointer: str = "") -> None:
+    """OfferNotOpen (at `pointer`) or AffiliateNotActive where nothing new can begin there."""
     ended = offer.ends_at is not None and offer.ends_at <= clock.now()
     if offer.status != Offer.Status.ACTIVE or ended:
-        raise OfferNotOpen()
+        raise OfferNotOpen(pointer=pointer)
     if affiliate.status != Affiliate.Status.ACTIVE:
         raise AffiliateNotActive()

@@ -104,7 +104,7 @@ def flip_funded(cursor: AnyCursor) -> list[int]:
     """Set `advertiser.funded` where it is not what the funds say; the advertisers that changed.
 
     Funded means room above zero in a currency of an active offer. Where nothing differs nothing is
-    written: every statement on advertisers makes each tracker read its configuration again.
+    written: an advertiser that changes is built anew, with its offers and links, in every tracker.
     """
     cursor.execute(_UNLIKE_FUNDS)
     unlike = cursor.fetchall()

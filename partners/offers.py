@@ -1,17 +1,19 @@
 """Offers: drafted by their advertiser, activated, paused, ended; and who gets to see them."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from network import clock
 from network.errors import BadInput, Conflict, IllegalMove
-from partners import goals
+from partners import goals, targeting
 from partners.actors import Actor
-from partners.destinations import check_url
-from partners.models import Advertiser, Application, Goal, Link, Offer, Role, Terms
+from partners.destinations import check_url, check_utm, checked_hosts
+from partners.models import Advertiser, Application, Goal, Link, Offer, Role, SmartOffer, Terms
 
 Status = Offer.Status
 
@@ -35,6 +37,12 @@ class WindowEmpty(BadInput):
     code = "window_empty"
 
 
+class UnknownTimeZone(BadInput):
+    """A time zone has a name of the IANA list, such as Europe/Sofia."""
+
+    code = "unknown_time_zone"
+
+
 class OfferIncomplete(Conflict):
     """An active offer has a default goal, and each of its goals has terms for everybody."""
 
@@ -51,7 +59,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
     """The offers that the actor may know of.
 
     An affiliate knows active ones that are public or take applications, and whatever it was let
-    into or has a link for, save drafts.
+    into or has a link for, smart or not, save drafts.
     """
     if actor.sees_all:
         return Offer.objects.all()
@@ -64,6 +72,7 @@ def visible(actor: Actor) -> QuerySet[Offer]:
             Q(status=Status.ACTIVE, visibility__in=("public", "approval"))
             | Q(has_access=True)
             | Q(Exists(Link.objects.filter(offer=OuterRef("pk"), affiliate=actor.affiliate_id)))
+            | Q(Exists(_smart_choices(actor.affiliate_id)))
         )
     )
 
@@ -85,7 +94,8 @@ def create(
 ) -> Offer:
     """A draft with its goals and their terms, all or nothing.
 
-    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty and what `goals.add_goal` raises.
+    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty, TargetingInvalid, UnknownTimeZone, what
+    `destinations` raises for hosts and parameters, and what `goals.add_goal` raises.
     """
     offer = Offer(advertiser=advertiser, created_at=clock.now(), **fields)
     _check(offer)
@@ -99,18 +109,24 @@ def create(
 def change(offer: Offer, changes: Mapping[str, Any]) -> Offer:
     """The offer with other columns; the currency and the advertiser stay.
 
-    Raises UrlInvalid, OfferDatesInvalid, WindowEmpty, OfferEnded.
+    Raises OfferEnded and what `create` raises of the offer itself.
     """
     with transaction.atomic():
         # Checked as a whole after locking: two half changes may not add up to a wrong one.
-        locked = Offer.objects.select_for_update().get(pk=offer.pk)
-        if locked.status == Status.ENDED:
-            raise OfferEnded()
+        locked = lock_open(offer)
         for column, value in changes.items():
             setattr(locked, column, value)
         _check(locked)
         if changes:
             locked.save(update_fields=list(changes))
+    return locked
+
+
+def lock_open(offer: Offer) -> Offer:
+    """The offer's row, locked for a change of what belongs to it; OfferEnded."""
+    locked = Offer.objects.select_for_update().get(pk=offer.pk)
+    if locked.status == Status.ENDED:
+        raise OfferEnded()
     return locked
 
 
@@ -127,6 +143,10 @@ def move(offer: Offer, name: str) -> Offer:
     return offer
 
 
+def _smart_choices(affiliate_id: int | None) -> QuerySet[SmartOffer]:
+    return SmartOffer.objects.filter(offer=OuterRef("pk"), smart_link__affiliate=affiliate_id)
+
+
 def _check(offer: Offer) -> None:
     check_url(offer.landing_url, pointer="/landing_url")
     if offer.fallback_url:
@@ -135,6 +155,18 @@ def _check(offer: Offer) -> None:
         raise OfferDatesInvalid(pointer="/ends_at")
     if offer.min_click_to_conversion_s > offer.click_window_s:
         raise WindowEmpty(pointer="/min_click_to_conversion_s")
+    if offer.targeting is not None:
+        targeting.validate(offer.targeting, "/targeting")
+    if offer.time_zone not in _time_zones():
+        raise UnknownTimeZone(pointer="/time_zone")
+    offer.deep_link_hosts = checked_hosts(offer.deep_link_hosts, pointer="/deep_link_hosts")
+    check_utm(offer.utm, pointer="/utm")
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> set[str]:
+    """Read from many files, so once."""
+    return available_timezones()
 
 
 def _check_complete(offer: Offer) -> None:

@@ -19,6 +19,7 @@ from partners.models import (
     Organisation,
     ReportKey,
     Role,
+    SmartOffer,
 )
 from partners.snapshot import report_key_aad
 
@@ -84,7 +85,10 @@ def visible_affiliates(actor: Actor) -> QuerySet[Affiliate]:
             affiliate=OuterRef("pk"), offer__advertiser=actor.advertiser_id
         )
         links = Link.objects.filter(affiliate=OuterRef("pk"), offer__advertiser=actor.advertiser_id)
-        return Affiliate.objects.filter(Q(Exists(applied)) | Q(Exists(links)))
+        smart = SmartOffer.objects.filter(
+            smart_link__affiliate=OuterRef("pk"), offer__advertiser=actor.advertiser_id
+        )
+        return Affiliate.objects.filter(Q(Exists(applied)) | Q(Exists(links)) | Q(Exists(smart)))
     return Affiliate.objects.filter(pk=actor.affiliate_id or 0)
 
 

@@ -25,6 +25,11 @@ if "DATABASE_URL" not in os.environ:
 os.environ["DJANGO_SETTINGS_MODULE"] = "network.settings"
 os.environ["MODE"] = "test"
 os.environ["CLOCK_FILE"] = str(STATE / "clock")
+os.environ.setdefault("STATE_DIR", str(STATE))
+# A busy machine is no reason to spool; tests of the spool say what they want.
+os.environ.setdefault("COMMIT_MAX_MS", "10000")
+# Nobody knows where a test's visitors come from; tests of consent say what they want.
+os.environ.setdefault("CONSENT_ABSENT", "full")
 os.environ.setdefault("OUTGOING_ALLOW", "127.0.0.0/8")
 # All tests together ask more often than any actor may.
 os.environ.setdefault("API_RATE_PER_MINUTE", "1000000")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Model
 
 from network import clock
 from partners.models import (
@@ -15,13 +15,20 @@ from partners.models import (
     Affiliate,
     ApiKey,
     Application,
+    Cap,
+    ExternalId,
     Funds,
     Goal,
+    Landing,
     Link,
     Membership,
     Offer,
     Organisation,
     Role,
+    SmartEvidence,
+    SmartLink,
+    SmartOffer,
+    SmartWeight,
     Terms,
     User,
 )
@@ -174,6 +181,67 @@ def make_link(
         affiliate=affiliate or make_affiliate(),
         created_at=clock.now(),
         **fields,
+    )
+
+
+def make_landing(offer: Offer | None = None, **fields: Any) -> Landing:
+    """An active landing page with the usual weight."""
+    number = next(_numbers)
+    given = {
+        "name": f"Page {number}",
+        "url": f"https://shop.example/page{number}",
+        "created_at": clock.now(),
+    }
+    return Landing.objects.create(offer=offer or make_offer(), **(given | fields))
+
+
+def make_cap(offer: Offer | None = None, limit: int = 10, **fields: Any) -> Cap:
+    """A cap on the whole offer, a day in UTC."""
+    given = {"scope": "offer", "period": "day", "created_at": clock.now()}
+    return Cap.objects.create(offer=offer or make_offer(), limit_count=limit, **(given | fields))
+
+
+def make_smart_link(
+    *offers: Offer, affiliate: Affiliate | None = None, code: str = "", **fields: Any
+) -> SmartLink:
+    """An active smart link that learns which of these offers is best, in this order at first."""
+    given = {"strategy": SmartLink.Strategy.LEARNED, "created_at": clock.now()}
+    smart = SmartLink.objects.create(
+        code=code or f"s-{next(_numbers):06d}",
+        affiliate=affiliate or make_affiliate(),
+        **(given | fields),
+    )
+    for place, offer in enumerate(offers):
+        SmartOffer.objects.create(smart_link=smart, offer=offer, priority=place)
+    return smart
+
+
+def make_smart_weight(
+    smart: SmartLink, offer: Offer, ppm: int, country: str = "", device: str = "", **counts: int
+) -> SmartWeight:
+    """What was learned about an offer of the link, with the counts behind it, 0 unless given."""
+    now = clock.now()
+    weight = SmartWeight.objects.create(
+        smart_link=smart,
+        offer=offer,
+        country=country,
+        device=device,
+        weight_ppm=ppm,
+        learned_at=now,
+    )
+    zeros = {"clicks": 0, "conversions": 0, "commission_micros": 0}
+    SmartEvidence.objects.create(weight=weight, counted_at=now, **(zeros | counts))
+    return weight
+
+
+def make_external_id(ours: Model, external_id: str, dialect: str = "tune") -> ExternalId:
+    """What another platform called an offer, an affiliate, a landing page or a goal."""
+    return ExternalId.objects.create(
+        dialect=dialect,
+        kind=type(ours).__name__.lower(),
+        external_id=external_id,
+        internal_id=ours.pk,
+        created_at=clock.now(),
     )
 
 

@@ -76,6 +76,12 @@ class Replay:
                 amount=row.amount,
                 currency="EUR",
             )
+        if status == 202:
+            # Its click is still in the spool: the report is kept, and matched when that is loaded.
+            assert answer["code"] == "waiting", answer
+            with self._lock:
+                self.reports["waiting"] += 1
+            return
         assert status == 200, answer
         with self._lock:
             self.reports[answer["code"]] += 1

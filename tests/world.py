@@ -12,8 +12,23 @@ from typing import Any
 
 from network import clock
 from network.ids import uuid7
-from partners import parties
-from partners.models import ApiKey, Application, Funds, Goal, Link, Offer, PayeeMethod, ReportKey
+from partners import link_keys, parties
+from partners.models import (
+    ApiKey,
+    Application,
+    Cap,
+    CapWindow,
+    ExternalId,
+    Funds,
+    Goal,
+    Landing,
+    Link,
+    LinkKey,
+    Offer,
+    PayeeMethod,
+    ReportKey,
+    SmartLink,
+)
 from payouts import drafts, runs
 from payouts.models import Commission, Deposit, Payout, PayoutRun
 from tests import factories
@@ -122,6 +137,47 @@ class World:
         return factories.make_link(self.offer, self.alice_affiliate)
 
     @cached_property
+    def landing(self) -> Landing:
+        return factories.make_landing(self.offer)
+
+    @cached_property
+    def link_key(self) -> LinkKey:
+        return link_keys.add(affiliate=self.alice_affiliate)[0]
+
+    @property
+    def signed(self) -> Link:
+        """A link whose affiliate can sign it."""
+        _ = self.link_key
+        return self.link
+
+    @cached_property
+    def cap(self) -> Cap:
+        """On the offer of Acme, with what Alice has used of it."""
+        cap = factories.make_cap(self.offer, limit=97, scope="affiliate")
+        day = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        CapWindow.objects.create(
+            cap=cap,
+            key=str(self.alice_affiliate.pk),
+            starts_at=day,
+            ends_at=day + timedelta(days=1),
+            limit_count=97,
+            used=31,
+        )
+        return cap
+
+    @cached_property
+    def smart(self) -> SmartLink:
+        """Alice's, and what was learned for it."""
+        smart = factories.make_smart_link(self.offer, affiliate=self.alice_affiliate)
+        factories.make_smart_weight(smart, self.offer, 1_000_000, "FR", clicks=7)
+        return smart
+
+    @cached_property
+    def external_id(self) -> ExternalId:
+        """What the offer was called elsewhere."""
+        return factories.make_external_id(self.offer, "1001")
+
+    @cached_property
     def report_key(self) -> ReportKey:
         return parties.add_report_key(self.acme_advertiser)[0]
 
@@ -220,6 +276,10 @@ class World:
     @property
     def today(self) -> str:
         return clock.now().date().isoformat()
+
+    @property
+    def tomorrow(self) -> str:
+        return (clock.now() + timedelta(days=1)).isoformat()
 
     def _made(self, make: Any, **how: Any) -> Conversion:
         _ = self.deposit

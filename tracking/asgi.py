@@ -1,43 +1,60 @@
-"""The tracker's ASGI app: links at `/c/{code}`, reports at `/postback`, what is seen, its health.
+"""The tracker's ASGI app: links, reports, what is seen around them, its health and figures.
 
 Django's request stack is not on the way; of Django there are only settings and the log's form.
 """
 
 import asyncio
 import os
-from collections.abc import Sequence
-from typing import Any, Final
+import time
+from typing import Final
 
 import structlog
 from django.conf import settings
 from django.utils.log import configure_logging
-from psycopg.conninfo import make_conninfo
 
+from network.dsn import conninfo
 from partners.watcher import Watcher
+from tracking import metrics
+from tracking.clicks import place
+from tracking.clicks.dialects import PATHS
 from tracking.clicks.edge import PREFIX, ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
-from tracking.clicks.record import COMMIT_MAX_S, Recorder
-from tracking.conversions.desk import Desk
-from tracking.conversions.edge import PATH, ReportEdge
-from tracking.responses import Receive, Scope, Send, json, page
+from tracking.clicks.record import Recorder
+from tracking.clicks.spool import Spool
+from tracking.conversions.desk import COMMIT_MAX_S, Desk
+from tracking.conversions.edge import DIALECTS, ReportEdge
+from tracking.responses import Receive, Scope, Send, json, page, text
 from tracking.seen.edge import SeenEdge, is_ours
 
 log = structlog.get_logger(__name__)
 
 DRAIN_MAX_S: Final = 10.0
+GAUGE_EVERY_S: Final = 1.0
 
 
 class Tracker:
-    """The edges on one event loop; clicks, reports, configuration have a connection each."""
+    """Both edges on one event loop; clicks, reports, configuration have a connection each.
 
-    def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
+    A click's commit that takes longer than `click_max_s` goes to the spool; a report, which needs
+    the database to be answered truthfully, waits for `report_max_s`.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        spool: Spool,
+        *,
+        click_max_s: float,
+        report_max_s: float = COMMIT_MAX_S,
+    ) -> None:
         self.watcher = Watcher(conninfo)
-        self.recorder = Recorder(conninfo, commit_max_s=commit_max_s)
-        self.desk = Desk(conninfo, commit_max_s=commit_max_s)
+        self.spool = spool
+        self.recorder = Recorder(conninfo, spool, commit_max_s=click_max_s)
+        self.desk = Desk(conninfo, commit_max_s=report_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
-        self.seen = SeenEdge(self.watcher, self.recorder, self.clicks)  # type: ignore[arg-type]
-        runs = (self.watcher.run(), self.recorder.run(), self.reports.run())
+        self.seen = SeenEdge(self.watcher, self.recorder, self.clicks)
+        runs = (self.watcher.run(), self.recorder.run(), self.reports.run(), self._gauge())
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self) -> None:
@@ -48,6 +65,7 @@ class Tracker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.desk.close)
+        await asyncio.to_thread(self.spool.close)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens."""
@@ -59,9 +77,9 @@ class Tracker:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path.startswith(PREFIX):
+        if path.startswith(PREFIX) or path in PATHS:
             await self.clicks.answer(scope, send)
-        elif path == PATH:
+        elif path in DIALECTS:
             await self.reports.answer(scope, receive, send)
         elif is_ours(path):
             await self.seen.answer(scope, receive, send)
@@ -69,17 +87,39 @@ class Tracker:
             await json(send, 200, self._health())
         elif path == "/readyz":
             await json(send, 200 if self._ready() else 503, self._health())
+        elif path == "/metrics":
+            await self._tell_metrics(scope, send)
         else:
             await page(send, 404, NOWHERE)
 
+    async def _tell_metrics(self, scope: Scope, send: Send) -> None:
+        if not metrics.allowed((scope.get("client") or ("",))[0]):
+            await page(send, 404, NOWHERE)
+            return
+        await text(send, 200, metrics.exposition())
+
+    async def _gauge(self) -> None:
+        """Say every second how this process stands, for whichever process is asked."""
+        while True:
+            metrics.SPOOL_BYTES.set(self.spool.bytes)
+            metrics.SPOOL_FILES.set(self.spool.files)
+            if self.watcher.snapshot is not None:
+                metrics.CONFIG_CHECKED.set(time.time() - self.watcher.age_s)
+            await asyncio.sleep(GAUGE_EVERY_S)
+
     def _ready(self) -> bool:
-        return self.recorder.connected and self.watcher.snapshot is not None
+        return self.recorder.storing and self.watcher.snapshot is not None
 
     def _health(self) -> dict[str, object]:
         loaded = self.watcher.snapshot
         return {
             "status": "ok",
-            "clicks": "connected" if self.recorder.connected else "away",
+            "clicks": "spooling" if self.recorder.spooling else "connected",
+            "spool": {
+                "bytes": self.spool.bytes,
+                "files": self.spool.files,
+                "has_room": self.spool.has_room,
+            },
             "configuration": loaded.stamp[0] if loaded else None,
             "reports_refused": dict(self.reports.refused),
             "seen_refused": dict(self.seen.refused),
@@ -101,26 +141,19 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        # The database may be away: then clicks are answered 503 until it comes.
-        self._tracker = Tracker(conninfo(settings.DATABASES["default"]))
+        # A file that cannot be read is told now, and not at the first click.
+        place.atlas()
+        metrics.begin()
+        # The database may be away: then clicks are answered 503 until a configuration is there.
+        self._tracker = Tracker(
+            conninfo(settings.DATABASES["default"]),
+            Spool(settings.SPOOL_DIR, bytes_max=settings.SPOOL_BYTES_MAX),
+            click_max_s=settings.COMMIT_MAX_MS / 1000,
+        )
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._tracker.close()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-def conninfo(database: dict[str, Any]) -> str:
-    """Django's database settings as a libpq address."""
-    names: Sequence[tuple[str, str]] = (
-        ("NAME", "dbname"),
-        ("USER", "user"),
-        ("PASSWORD", "password"),
-        ("HOST", "host"),
-        ("PORT", "port"),
-    )
-    options = {name: value for name, value in database["OPTIONS"].items() if name != "pool"}
-    given = {libpq: database[django] for django, libpq in names if database[django]}
-    return make_conninfo(**given, **options)
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "network.settings")

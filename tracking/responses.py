@@ -1,4 +1,4 @@
-"""Answers of the tracker in ASGI's words: a redirect, a page, JSON, bytes of any kind."""
+"""Answers of the tracker in ASGI's words: a redirect, a page, JSON, text, bytes of any kind."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -45,6 +45,11 @@ async def json(
     fault = status >= HTTPStatus.BAD_REQUEST
     kind = b"application/problem+json" if fault else b"application/json"
     await _send(send, status, kind, orjson.dumps(body), headers)
+
+
+async def text(send: Send, status: int, words: str, headers: Iterable[Header] = ()) -> None:
+    """Plain text."""
+    await _send(send, status, b"text/plain; charset=utf-8", words.encode(), headers)
 
 
 async def _send(

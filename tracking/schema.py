@@ -7,7 +7,8 @@ from django.conf import settings
 from network.api.problems import CONTENT_TYPE
 from tracking.clicks.edge import PREFIX
 from tracking.clicks.query import SUBS, TEXT_MAX
-from tracking.conversions.edge import PATH
+from tracking.conversions.dialects import TUNE
+from tracking.conversions.edge import PATH, TUNE_PATH
 from tracking.conversions.evidence import GOAL_MAX, REF_MAX
 from tracking.seen import direct, events, impressions, script
 
@@ -83,6 +84,10 @@ _RULES: Final = (
     "again is a `duplicate`, so a lost answer is a reason to send it again. The guide for shops, "
     "with the signed text and every code, is docs/reports.md."
 )
+_RULES_OF_TUNE: Final = (
+    "A report as TUNE takes it, for advertisers that have moved here. It needs `offer_id` or "
+    "`advertiser`. What the names mean, and the answers, are in docs/moving.md."
+)
 
 
 def with_the_tracker(result: Schema, **_: Any) -> Schema:
@@ -95,6 +100,7 @@ def with_the_tracker(result: Schema, **_: Any) -> Schema:
     get = _report("report_by_get", _in_query(required=("advertiser", "click_id")))
     post = _report("report_by_post", _in_query()) | {"requestBody": _body()}
     result["paths"][PATH] = {"get": get | of_tracker, "post": post | of_tracker}
+    result["paths"][TUNE_PATH] = {"get": _report_of_tune() | of_tracker}
     result["paths"][f"{PREFIX}{{code}}"] = {"get": _click() | of_tracker}
     for path, methods in _seen().items():
         result["paths"][path] = {name: each | of_tracker for name, each in methods.items()}
@@ -117,6 +123,33 @@ def _report(id: str, parameters: list[Schema]) -> Schema:
 def _problem(description: str) -> Schema:
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {"description": description, "content": {CONTENT_TYPE: problem}}
+
+
+def _report_of_tune() -> Schema:
+    words = {"text/plain": {"schema": _TEXT}}
+    parameters = [
+        {
+            "in": "query",
+            "name": theirs,
+            "required": theirs in ("transaction_id", "security_token"),
+            "schema": {**_TEXT, "description": f"As `{ours}` of {PATH}."}
+            if ours in _FIELDS
+            else _TEXT,
+        }
+        for theirs, ours in TUNE.names.items()
+    ]
+    return {
+        "operationId": "report_of_tune",
+        "description": _RULES_OF_TUNE,
+        "parameters": parameters,
+        "responses": {
+            "200": {
+                "description": "`success=true;`, or `success=false; err_msg=CODE: TEXT;`.",
+                "content": words,
+            },
+            "503": {"description": "It cannot be stored: send it again.", "content": words},
+        },
+    }
 
 
 def _answer(description: str) -> Schema:

@@ -10,10 +10,11 @@ from psycopg import Connection
 
 from network import clock
 from network.celery import app, until_empty
-from partners import funds, snapshot
+from partners import caps, funds, snapshot
 from tracking.clicks import partitions, repeats, salts
 from tracking.conversions import nonces, room, waiting
 from tracking.conversions.models import ReportWait
+from tracking.insight import learn
 from tracking.postbacks import deliveries, send
 from tracking.validation import judge
 
@@ -61,6 +62,18 @@ def flip_funded() -> int:
         return len(funds.flip_funded(cursor))
 
 
+@app.task(name="tracking.alert_caps")
+def alert_caps() -> int:
+    """Tell of caps that are nearly full."""
+    return until_empty(caps.alert)
+
+
+@app.task(name="tracking.prune_caps")
+def prune_caps() -> int:
+    """Forget the counters of windows that ended long ago."""
+    return until_empty(caps.prune)
+
+
 @app.task(name="tracking.prune_nonces")
 def prune_nonces() -> int:
     """Forget nonces whose time is over."""
@@ -100,6 +113,12 @@ def mark_repeats() -> int:
         with transaction.atomic(), plain.cursor() as cursor:
             marked += repeats.mark(cursor, day, now)
     return marked
+
+
+@app.task(name="tracking.learn_smart_links")
+def learn_smart_links() -> int:
+    """Share the visitors of smart links out by what was learned of their offers."""
+    return learn.learn()
 
 
 def _plain() -> Connection[Any]:

@@ -33,6 +33,17 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class Text(serializers.CharField):
+    """A text inside a list or an object, where no serializer asks for its JSON type."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text; `invalid` for another JSON type."""
+        if type(data) is not str:
+            raise serializers.ValidationError("This has to be a text.", code="invalid")
+        text: str = super().to_internal_value(data)
+        return text
+
+
 class StrictModelSerializer(serializers.ModelSerializer[M]):
     """A model's serializer; fields that are read-only count as unknown in a body."""
 

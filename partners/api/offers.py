@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network.api.filters import CurrencyFilter, StrictFilterSet
-from network.api.serializers import StrictModelSerializer
+from network.api.serializers import StrictModelSerializer, Text
 from network.currencies import EXPONENTS
 from network.errors import UnknownCurrency, default_message
 from partners import offers, parties
@@ -25,6 +25,7 @@ from partners.api.goals import (
 from partners.api.relations import Own, Visible
 from partners.api.resources import Resource
 from partners.api.schema import by_role
+from partners.destinations import HOSTS_MAX
 from partners.models import Offer, Role
 
 _WRITERS = (Role.OPERATOR, Role.ADVERTISER)
@@ -41,6 +42,11 @@ _EDITABLE = (
     "click_window_s",
     "min_click_to_conversion_s",
     "hold_days",
+    "targeting",
+    "time_zone",
+    "deep_link_hosts",
+    "link_signing",
+    "utm",
 )
 
 
@@ -53,6 +59,10 @@ class OfferChange(StrictModelSerializer[Offer]):
         min_value=0, max_value=_TEN_YEARS_S, required=False
     )
     hold_days = serializers.IntegerField(min_value=0, max_value=_HOLD_DAYS_MAX, required=False)
+    deep_link_hosts = serializers.ListField(
+        child=Text(max_length=255), max_length=HOSTS_MAX, required=False
+    )
+    utm = serializers.DictField(child=Text(max_length=200, allow_blank=True), required=False)
 
     class Meta:
         model = Offer
@@ -126,6 +136,8 @@ class OfferForAffiliate(serializers.ModelSerializer[Offer]):
             "ends_at",
             "click_window_s",
             "hold_days",
+            "deep_link_hosts",
+            "link_signing",
             "created_at",
             "goals",
         )

@@ -9,7 +9,7 @@ from partners.models.offers import Application, Goal, Offer, Terms
 from partners.models.parties import Advertiser, Affiliate, ReportKey
 from partners.models.payees import PayeeMethod
 from partners.models.people import ApiKey, Membership, Organisation, Role, User
-from partners.models.smart import SmartLink, SmartOffer, SmartWeight
+from partners.models.smart import SmartEvidence, SmartLink, SmartOffer, SmartWeight
 
 __all__ = [
     "Advertiser",
@@ -31,6 +31,7 @@ __all__ = [
     "PayeeMethod",
     "ReportKey",
     "Role",
+    "SmartEvidence",
     "SmartLink",
     "SmartOffer",
     "SmartWeight",

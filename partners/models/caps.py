@@ -64,7 +64,8 @@ class CapWindow(models.Model):
     limit is a copy, so that the check can see it.
     """
 
-    cap = models.ForeignKey(Cap, models.PROTECT, related_name="windows")
+    # The unique key begins with it, and is always the better index.
+    cap = models.ForeignKey(Cap, models.PROTECT, related_name="windows", db_index=False)
     key = models.CharField(max_length=500)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
@@ -80,6 +81,8 @@ class CapWindow(models.Model):
                 condition=Q(used__gte=0, used__lte=F("limit_count")), name="cap_never_passed"
             ),
         ]
+        # Which are open, and which are old. None on `used`: each click would have to write it.
+        indexes = [models.Index(fields=["ends_at"], name="cap_window_by_end")]
 
     def __str__(self) -> str:
         return f"{self.used} of {self.limit_count}"

@@ -19,6 +19,10 @@ class Link(models.Model):
 
     class Meta:
         db_table = "link"
+        constraints = [
+            # Smart links have such codes.
+            models.CheckConstraint(condition=~Q(code__startswith="s-"), name="link_code"),
+        ]
         indexes = [models.Index(fields=["affiliate", "offer"], name="link_of_affiliate")]
 
     def __str__(self) -> str:

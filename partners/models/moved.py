@@ -20,6 +20,7 @@ class ExternalId(models.Model):
         OFFER = "offer"
         AFFILIATE = "affiliate"
         LANDING = "landing"
+        GOAL = "goal"
 
     dialect = models.CharField(max_length=12, choices=Dialect.choices)
     kind = models.CharField(max_length=12, choices=Kind.choices)

@@ -17,7 +17,7 @@ class SmartLink(models.Model):
         WEIGHT = "weight"
         LEARNED = "learned"
 
-    # One longer than a link's code, so that no code is ever both.
+    # It begins with "s-", and no link's does: one address never leads by two.
     code = models.CharField(max_length=24, unique=True)
     affiliate = models.ForeignKey(Affiliate, models.PROTECT, related_name="smart_links")
     name = models.CharField(max_length=120, blank=True)
@@ -27,6 +27,9 @@ class SmartLink(models.Model):
 
     class Meta:
         db_table = "smart_link"
+        constraints = [
+            models.CheckConstraint(condition=Q(code__startswith="s-"), name="smart_link_code"),
+        ]
         indexes = [models.Index(fields=["affiliate"], name="smart_link_of_affiliate")]
 
     def __str__(self) -> str:
@@ -77,3 +80,24 @@ class SmartWeight(models.Model):
 
     def __str__(self) -> str:
         return f"{self.weight_ppm} ppm"
+
+
+class SmartEvidence(models.Model):
+    """The counts behind a weight: good clicks, and what of them was approved until `counted_at`.
+
+    Not in the weight's own row: the counts change all day, and trackers read each change of those.
+    """
+
+    weight = models.OneToOneField(
+        SmartWeight, models.CASCADE, primary_key=True, related_name="evidence"
+    )
+    clicks = models.BigIntegerField()
+    conversions = models.BigIntegerField()
+    commission_micros = models.BigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "smart_evidence"
+
+    def __str__(self) -> str:
+        return f"{self.conversions} of {self.clicks}"

@@ -1,6 +1,7 @@
 """What is on offer: each way to pay, each way to be let in, and who asked to be."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from network.money import MICROS
@@ -38,7 +39,10 @@ class GoalPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferPart:
-    """An offer of one of the advertisers; its goals are reached one after another."""
+    """An offer of one of the advertisers; its goals are reached one after another.
+
+    `pages` are further landing pages: name, address, weight.
+    """
 
     key: str
     advertiser: str
@@ -52,6 +56,9 @@ class OfferPart:
     click_window_s: int = 30 * DAY_S
     min_click_to_conversion_s: int = 15
     paused: bool = False
+    pages: tuple[tuple[str, str, int], ...] = ()
+    deep_link_hosts: tuple[str, ...] = ()
+    utm: Mapping[str, str] = field(default_factory=dict)
 
 
 # The affiliate of the README earns more than others for one goal.
@@ -88,6 +95,12 @@ OFFERS: Final = (
         visibility=APPROVAL,
         currency="EUR",
         landing_url="https://lumen.example/green?click={click_id}&placement={sub1}",
+        pages=(
+            ("Tariff calculator", "https://lumen.example/calculator?click={click_id}", 70),
+            ("Short form", "https://lumen.example/green/form?click={click_id}&p={sub1}", 30),
+        ),
+        deep_link_hosts=("lumen.example",),
+        utm={"utm_source": "peraction", "utm_campaign": "{affiliate}"},
         click_window_s=14 * DAY_S,
         goals=(
             GoalPart(

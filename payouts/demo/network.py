@@ -7,7 +7,7 @@ from typing import Final
 from django.contrib.auth.hashers import make_password
 
 from network import clock, crypto
-from partners import applications, goals, links, offers, parties, payees, people
+from partners import applications, goals, landings, links, offers, parties, payees, people, smart
 from partners.actors import Actor
 from partners.auth import actor_of_person
 from partners.models import (
@@ -70,6 +70,15 @@ def assemble() -> Network:
     }
     _favour(published["club"], affiliates[cast.ALMA.code], operator)
     placements = tuple(_placements(affiliates, published, operator))
+    smart.create(
+        affiliate=affiliates[cast.ALMA.code],
+        strategy=smart.Strategy.LEARNED,
+        choices=[
+            smart.Choice(offer=published[key], priority=place)
+            for place, key in enumerate(cast.ALMA.promotes)
+        ],
+        name="Whatever suits the reader",
+    )
     for part in catalogue.OFFERS:
         if part.paused:
             offers.move(published[part.key], "pause")
@@ -170,7 +179,11 @@ def _offer(part: OfferPart, advertiser: Advertiser, operator: Actor) -> Offer:
         click_window_s=part.click_window_s,
         min_click_to_conversion_s=part.min_click_to_conversion_s,
         hold_days=part.hold_days,
+        deep_link_hosts=part.deep_link_hosts,
+        utm=part.utm,
     )
+    for name, url, weight in part.pages:
+        landings.add(offer, name=name, url=url, weight=weight)
     return offers.move(offer, "activate")
 
 

@@ -18,7 +18,7 @@ from partners.snapshot import Snapshot
 from payouts.demo import cast
 from payouts.demo.catalogue import GoalPart
 from payouts.demo.network import Placement
-from payouts.demo.visitors import Visit
+from payouts.demo.visitors import GoodClick
 from tracking.conversions import evidence, intake, message
 from tracking.conversions.answers import Answer
 from tracking.conversions.authentication import authenticate
@@ -54,9 +54,9 @@ class Shops:
         self._random = random
         self._numbers = count(10_001)
         # The latest visits to each offer of a shop: a coupon page claims what others brought.
-        self._latest: dict[str, deque[Visit]] = {}
+        self._latest: dict[str, deque[GoodClick]] = {}
 
-    def orders(self, visit: Visit) -> Iterator[Order]:
+    def orders(self, visit: GoodClick) -> Iterator[Order]:
         """What comes of a visit: a goal after the other, as long as the visitor goes on."""
         affiliate, offer = visit.placement.affiliate, visit.placement.offer
         self._latest.setdefault(offer.key, deque(maxlen=20)).append(visit)

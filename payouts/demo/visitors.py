@@ -4,23 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
 from network.clock import EPOCH
-from network.ids import uuid7_at
+from partners.places import Full
 from partners.snapshot import Snapshot
 from payouts.demo.network import LOST_CODE, Placement
-from tracking.clicks import ids, row
-from tracking.clicks.evaluate import OK, evaluate
-from tracking.clicks.landing import landing
+from tracking.clicks import decide, entries
+from tracking.clicks.evaluate import LINK_UNKNOWN, OK
+from tracking.clicks.kinds import COPIES
+from tracking.clicks.visit import Visit
 
 # Percent: who of a day comes in each three hours, and how the days of the week compare.
 _THREE_HOURS: Final = (4, 4, 11, 16, 15, 16, 20, 14)
 _WEEKDAYS: Final = (100, 94, 92, 97, 104, 122, 131)
 # Each week brings a little more than the one before.
 _GROWTH_PER_DAY: Final = 0.006
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _PLACES: Final = ("top", "text", "sidebar", "newsletter", "footer")
 _LANGUAGES: Final = ("en-GB", "de-DE", "fr-FR", "it-IT", "es-ES", "nl-NL", "pl-PL", "fi-FI")
@@ -36,7 +38,7 @@ _BROWSERS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class GoodClick:
     """A good click: when it was, its id as the shop sees it, and through which link."""
 
     at: datetime
@@ -52,17 +54,19 @@ class Visitors:
         self._placements = placements
         self._began = began
 
-    def come(self, since: datetime, until: datetime, snapshot: Snapshot) -> tuple[int, list[Visit]]:
+    def come(
+        self, since: datetime, until: datetime, snapshot: Snapshot
+    ) -> tuple[int, list[GoodClick]]:
         """Store the clicks of three hours at most; how many, and the good ones."""
         lines: list[str] = []
-        visits: list[Visit] = []
+        visits: list[GoodClick] = []
         for placement in self._placements:
             expected = _expected(placement, since, self._began)
             for at in self._instants(expected, since, until):
                 click_id, reason, line = self._click(at, placement.link.code, placement, snapshot)
                 lines.append(line)
                 if reason == OK:
-                    visits.append(Visit(at=at, click_id=click_id, placement=placement))
+                    visits.append(GoodClick(at=at, click_id=click_id, placement=placement))
         for at in self._instants(0.15, since, until):
             lines.append(self._click(at, LOST_CODE, self._placements[0], snapshot)[2])
         _store("".join(lines))
@@ -83,35 +87,30 @@ class Visitors:
         self, at: datetime, code: str, placement: Placement, snapshot: Snapshot
     ) -> tuple[str, str, str]:
         """The click's id, the reason it is stored with, and its line for COPY."""
-        id = uuid7_at((at - EPOCH) // timedelta(milliseconds=1))
-        link = snapshot.links.get(code)
-        reason = evaluate(link, at)
-        click_id = ids.mint(id)
-        params = {"sub1": self._random.choice(_PLACES), "source": placement.affiliate.source}
-        values = {
-            **params,
-            "click_id": click_id,
-            "affiliate": placement.affiliate.code,
-            "offer": str(placement.link.offer_id),
-            "link": code,
+        params = {
+            "sub1": self._random.choice(_PLACES),
+            "source": placement.affiliate.source,
+            "cons": "1",
         }
-        line = row.line(
-            id,
-            link=(link.id, link.affiliate.id, link.offer.id, link.offer.advertiser.id)
-            if link
-            else (0, 0, 0, 0),
-            reason=reason,
-            link_code=code,
-            destination=landing(link.offer.landing_url, values) if link and reason == OK else "",
-            params=params,
-            ip=self._address(),
-            headers=(
-                self._random.choice(_BROWSERS),
-                f"https://{placement.affiliate.person.email.partition('@')[2]}/",
-                self._random.choice(_LANGUAGES),
-            ),
-        )
-        return click_id, reason, line
+        visit = Visit(self._request(code, placement), params, (at - EPOCH) // _MILLISECOND)
+        link = snapshot.links.get(code)
+        decision = decide.of_link(link, visit, Full()) if link else decide.unknown(LINK_UNKNOWN)
+        entry = entries.click(visit, decision, code, None)
+        return entry.answer.partition(" ")[0], entry.outcome, entry.line
+
+    def _request(self, code: str, placement: Placement) -> dict[str, Any]:
+        """The request of a browser, as the tracker gets it."""
+        site = placement.affiliate.person.email.partition("@")[2]
+        return {
+            "path": f"/c/{code}",
+            "query_string": b"",
+            "client": (self._address(), 0),
+            "headers": [
+                (b"user-agent", self._random.choice(_BROWSERS).encode()),
+                (b"referer", f"https://{site}/".encode()),
+                (b"accept-language", self._random.choice(_LANGUAGES).encode()),
+            ],
+        }
 
     def _address(self) -> str:
         """An address of the ranges that are kept for documentation."""
@@ -138,5 +137,5 @@ def _expected(placement: Placement, at: datetime, began: datetime) -> float:
 
 
 def _store(lines: str) -> None:
-    with connection.cursor() as cursor, cursor.copy(row.COPY) as copy:
+    with connection.cursor() as cursor, cursor.copy(COPIES["click"]) as copy:
         copy.write(lines)

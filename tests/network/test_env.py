@@ -106,3 +106,13 @@ def test_a_network_is_a_range(monkeypatch):
     monkeypatch.setenv("RANGES", "10.0.0.1/8")
     env.env_networks("RANGES")
     assert "RANGES" in refusal()
+
+
+def test_a_file_must_be_there(monkeypatch, tmp_path):
+    assert env.env_file("DATABASE_FILE") == ""
+    monkeypatch.setenv("DATABASE_FILE", str(tmp_path / "file"))
+    env.env_file("DATABASE_FILE")
+    assert "DATABASE_FILE  cannot be read" in refusal()
+    (tmp_path / "file").touch()
+    assert env.env_file("DATABASE_FILE") == str(tmp_path / "file")
+    env.refuse_problems()

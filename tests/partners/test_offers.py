@@ -205,3 +205,76 @@ def test_lists_take_the_same_number_of_queries_whatever_their_length(
         member.api.get(URL)  # notes the use of the key
         with django_assert_num_queries(4):
             member.api.get(URL)
+
+
+# --- where links lead
+
+
+LEADS = {
+    "targeting": {"rules": []},
+    "time_zone": "Europe/Sofia",
+    "deep_link_hosts": ["Shop.Example", "*.GRÜN.example", "shop.example"],
+    "link_signing": "report_only",
+    "utm": {"utm_source": "peraction", "utm_content": "{affiliate}-{SUB1}"},
+}
+
+
+def test_an_offer_says_where_its_links_may_lead(acme):
+    offer = acme.api.post(URL, BODY | LEADS).json()
+    hosts = ["shop.example", "*.xn--grn-ioa.example"]
+    assert {name: offer[name] for name in LEADS} == LEADS | {"deep_link_hosts": hosts}
+    cleared = {"targeting": None, "deep_link_hosts": [], "utm": {}, "link_signing": "off"}
+    changed = acme.api.patch(f"{URL}/{offer['id']}", cleared).json()
+    assert {name: changed[name] for name in cleared} == cleared
+    assert changed["time_zone"] == "Europe/Sofia"
+
+
+def test_without_a_word_everybody_is_wanted_and_no_link_leads_deeper(acme):
+    offer = acme.api.post(URL, BODY).json()
+    assert {name: offer[name] for name in LEADS} == {
+        "targeting": None,
+        "time_zone": "UTC",
+        "deep_link_hosts": [],
+        "link_signing": "off",
+        "utm": {},
+    }
+
+
+def test_an_affiliate_sees_what_its_links_need(acme, alice):
+    offer = factories.make_offer(acme.advertiser, **(LEADS | {"deep_link_hosts": ["shop.example"]}))
+    seen = alice.api.get(f"{URL}/{offer.pk}").json()
+    assert (seen["deep_link_hosts"], seen["link_signing"]) == (["shop.example"], "report_only")
+    assert not {"targeting", "utm", "time_zone"} & set(seen)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "code"),
+    [
+        ({"targeting": []}, "/targeting", "targeting_invalid"),
+        ({"targeting": "all"}, "/targeting", "targeting_invalid"),
+        ({"time_zone": "Europe/Atlantis"}, "/time_zone", "unknown_time_zone"),
+        ({"time_zone": "../etc/passwd"}, "/time_zone", "unknown_time_zone"),
+        ({"link_signing": "sometimes"}, "/link_signing", "invalid_choice"),
+        ({"deep_link_hosts": ["a.example", "*.com"]}, "/deep_link_hosts/1", "host_invalid"),
+        ({"deep_link_hosts": ["https://a.example"]}, "/deep_link_hosts/0", "host_invalid"),
+        ({"deep_link_hosts": ["127.0.0.1"]}, "/deep_link_hosts/0", "host_invalid"),
+        ({"deep_link_hosts": [5]}, "/deep_link_hosts/0", "invalid"),
+        ({"deep_link_hosts": ["a.example"] * 101}, "/deep_link_hosts", "max_length"),
+        ({"deep_link_hosts": "a.example"}, "/deep_link_hosts", "not_a_list"),
+        ({"utm": {"utm_x": "{click}"}}, "/utm/utm_x", "unknown_macro"),
+        ({"utm": {"utm_x": "{ip}"}}, "/utm/utm_x", "unknown_macro"),
+        ({"utm": {"utm_x": "a\nb"}}, "/utm/utm_x", "utm_invalid"),
+        ({"utm": {"utm_x": 5}}, "/utm/utm_x", "invalid"),
+        ({"utm": {"a&b": "x"}}, "/utm", "utm_invalid"),
+        ({"utm": {str(number): "x" for number in range(11)}}, "/utm", "utm_invalid"),
+        ({"utm": ["utm_source"]}, "/utm", "not_a_dict"),
+    ],
+)
+def test_what_would_lead_people_wrong_is_refused(acme, change, pointer, code):
+    offer = factories.make_offer(acme.advertiser)
+    before = acme.api.get(f"{URL}/{offer.pk}").json()
+    for answer in (acme.api.post(URL, BODY | change), acme.api.patch(f"{URL}/{offer.pk}", change)):
+        assert answer.status_code == 422
+        assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
+    assert acme.api.get(f"{URL}/{offer.pk}").json() == before
+    assert Offer.objects.count() == 1

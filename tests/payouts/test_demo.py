@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from partners.models import Application, Offer, PayeeMethod, User
+from partners.models import Application, Offer, PayeeMethod, SmartLink, User
 from payouts import commissions, verify
 from payouts.demo import cast
 from payouts.models import Commission, PayoutRun
@@ -48,6 +48,20 @@ def test_offers_show_every_visibility_and_state(demo):
     assert set(Application.objects.values_list("status", flat=True)) == {
         "pending", "approved", "rejected", "revoked",
     }  # fmt: skip
+
+
+def test_one_offer_has_several_pages_and_takes_links_deeper(demo):
+    offer = Offer.objects.get(landings__name="Short form")
+    assert list(offer.landings.values_list("weight", flat=True)) == [70, 30]
+    assert (offer.deep_link_hosts, set(offer.utm)) == (
+        ["lumen.example"],
+        {"utm_source", "utm_campaign"},
+    )
+
+
+def test_a_smart_link_is_there_to_look_at(demo):
+    link = SmartLink.objects.get()
+    assert (link.affiliate.code, link.strategy, link.choices.count()) == ("alma", "learned", 3)
 
 
 def test_conversions_are_in_every_state_and_rejected_for_several_reasons(demo):

@@ -42,25 +42,27 @@ def serve(
         "--port", str(port), "--workers", str(workers), "--log-level", "warning",
         app,
     ]  # fmt: skip
+    own = {"SPOOL_DIR": str(log.parent / "spool")}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=dict(environment),
+            env=own | dict(environment),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
             says = f"{app} did not come up"
-            eventually(lambda: _is_ready(port, ready), within_s=60, says=says)
+            eventually(lambda: is_ready(port, ready), within_s=60, says=says)
             yield Server(port, process)
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
-def _is_ready(port: int, path: str) -> bool:
+def is_ready(port: int, path: str = "/readyz") -> bool:
+    """Whether a server on this port says that it can do its work."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)

@@ -10,10 +10,13 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from network.errors import Unavailable
 from network.ids import uuid7
 from tests import factories
 from tests.tracking.trackers import tell
+from tests.tracking.visits import make_line
 from tracking.clicks import ids, query, row
+from tracking.clicks.kinds import COPIES, Entry
 from tracking.models import Click
 
 TEXTS = st.text(
@@ -135,17 +138,18 @@ def test_the_partitions_of_the_day_and_the_next_are_made(fresh_db, link, clock):
     assert (_count("click_20320101"), _count("click_default")) == (0, 0)
 
 
-def test_without_a_database_nobody_is_redirected(fresh_db, link):
+def test_without_a_database_and_a_spool_nobody_is_redirected(fresh_db, link):
     async def story(visitor):
         await asyncio.to_thread(_end_connections, fresh_db)
         broken = [await visitor.get("/c/abc123") for _ in range(3)]
-        while not visitor.tracker.recorder.connected:
+        ready = await visitor.get("/readyz")
+        while visitor.tracker.recorder.spooling:
             await asyncio.sleep(0.01)
-        return broken, await visitor.get("/c/abc123")
+        return broken, ready, await visitor.get("/c/abc123")
 
-    broken, after = tell(fresh_db.url, story)
+    broken, ready, after = tell(fresh_db.url, story, spool_bytes_max=0)
     assert (broken[0].status, broken[0].headers["retry-after"]) == (503, "1")
-    assert after.status == 302
+    assert (ready.status, ready.json["clicks"], after.status) == (503, "spooling", 302)
     answered = [answer for answer in (*broken, after) if answer.status == 302]
     assert Click.objects.count() == len(answered)
 
@@ -153,12 +157,12 @@ def test_without_a_database_nobody_is_redirected(fresh_db, link):
 def test_one_row_that_postgresql_refuses_does_not_fail_its_neighbours(fresh_db, link):
     async def story(visitor):
         recorder, today = visitor.tracker.recorder, datetime.now(UTC).date()
-        good = [recorder.record(today, _line()) for _ in range(9)]
-        bad = recorder.record(today, "not a row\n")
+        good = [recorder.record(Entry("click", today, make_line())) for _ in range(9)]
+        bad = recorder.record(Entry("click", today, "not a row\n"))
         return await asyncio.gather(*good, bad, return_exceptions=True)
 
     *good, bad = tell(fresh_db.url, story)
-    assert (good, type(bad).__name__) == ([None] * 9, "Unavailable")
+    assert ([type(each) for each in good], type(bad)) == ([Entry] * 9, Unavailable)
     assert Click.objects.count() == 9
 
 
@@ -170,32 +174,28 @@ def test_one_row_that_postgresql_refuses_does_not_fail_its_neighbours(fresh_db, 
 def test_any_text_comes_back_from_the_database_as_it_was(db, texts, headers):
     *subs, source, aff_click_id = texts
     params = {f"sub{n}": text for n, text in enumerate(subs, 1)}
+    user_agent, referrer, language = headers
     id = uuid7()
-    line = _line(
+    line = make_line(
         id,
-        params=params | {"source": source, "aff_click_id": aff_click_id},
-        headers=headers,
+        params=params | {"source": source, "aff_click_id": aff_click_id, "sub30": source},
+        agent=row.agent(user_agent, "phone", source, ""),
+        origin=row.origin("192.0.2.1", "DE", source),
+        marks=["bot", "gpc"],
+        visitor=-7,
+        referrer=referrer,
+        language=language,
         destination=source,
     )
-    with connection.cursor() as cursor, cursor.copy(row.COPY) as copy:
+    with connection.cursor() as cursor, cursor.copy(COPIES["click"]) as copy:
         copy.write(line.encode())
     click = Click.objects.get(id=id)
-    assert (click.subs, click.destination) == (subs, source)
+    assert (click.subs, click.destination) == ([*subs, *[None] * 19, source], source)
     assert (click.source, click.aff_click_id) == (source, aff_click_id)
     assert (click.user_agent, click.referrer, click.language) == headers
-
-
-def _line(id=None, *, params=None, headers=("", "", ""), destination=""):
-    return row.line(
-        id or uuid7(),
-        link=(1, 2, 3, 4),
-        reason="ok",
-        link_code="abc123",
-        destination=destination,
-        params=params or {},
-        ip="192.0.2.1",
-        headers=headers,
-    )
+    assert (click.device, click.os, click.browser) == ("phone", source, None)
+    assert (click.country, click.region, click.visitor) == ("DE", source, -7)
+    assert click.marks == ["bot", "gpc"]
 
 
 def _count(table):

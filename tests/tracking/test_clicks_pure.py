@@ -1,4 +1,4 @@
-"""The pure parts of a click: its id, its parameters, where it comes from and where it goes."""
+"""The pure parts of a click: its id, its parameters, where it comes from, whether it is good."""
 
 import secrets
 from dataclasses import replace
@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from network import address
 from network.ids import uuid7
+from partners.deep_links import deep_link
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
+from partners.vocabulary import URL_MAX
+from tests.tracking.visits import make_visit
 from tracking.clicks import ids, query
 from tracking.clicks.evaluate import evaluate
-from tracking.clicks.landing import fallback, landing
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
+VISIT = make_visit(at=NOW)
 
 
 @pytest.fixture
@@ -30,6 +33,7 @@ def make_offer(**fields):
     acme = Advertiser(1, "acme", True, True, "token", "", {})
     given = {"status": "active", "visibility": "public", "starts_at": None, "ends_at": None}
     empty = dict.fromkeys(Offer.__slots__, 0) | {"id": 5, "advertiser": acme}
+    empty |= {"link_signing": "off", "targeting": None, "landings": (), "caps": ()}
     return Offer(**(empty | given | fields))
 
 
@@ -75,11 +79,40 @@ def test_an_old_key_still_reads_and_a_dropped_one_does_not(settings):
 
 
 def test_known_parameters_are_taken_and_others_ignored():
-    assert query.parse(b"sub1=a&x=1&sub10=b&sub11=c&source=s&sub2=") == {
+    assert query.parse(b"sub1=a&x=1&sub30=b&sub31=c&source=s&sub2=&SUB3=d") == {
         "sub1": "a",
-        "sub10": "b",
+        "sub30": "b",
         "source": "s",
     }
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (b"url_id=7", {"landing": "7"}),
+        (b"url_id=7&landing=8", {"landing": "7"}),
+        (b"url=https%3A%2F%2Fa.example%2F%3Fb%3D1", {"deep_link": "https://a.example/?b=1"}),
+        (b"cons=0&gdpr=1&gdpr_consent=CP", {"cons": "0", "gdpr": "1", "gdpr_consent": "CP"}),
+        (b"key=k1&expires=9&sig=ab", {"key": "k1", "expires": "9", "sig": "ab"}),
+        (b"sub_source=x&aff_click_id=y", {"sub_source": "x", "aff_click_id": "y"}),
+    ],
+)
+def test_values_have_one_name_whatever_the_parameter_is_called(raw, found):
+    assert query.parse(raw) == found
+
+
+def test_other_words_for_parameters_are_given_by_whoever_knows_them():
+    names = {"aff_sub": "sub1", "s1": "sub1", "aff_id": "affiliate"}
+    assert query.pairs(b"aff_id=7&aff_sub=a+b&s1=c&sub2=d", names) == {
+        "affiliate": "7",
+        "sub1": "a b",
+    }
+
+
+def test_an_address_that_is_too_long_is_not_cut_to_another_one():
+    url = "https://a.example/".ljust(URL_MAX, "x")
+    assert deep_link(query.parse(f"url={url}".encode())["deep_link"], {"a.example"}) == url
+    assert deep_link(query.parse(f"url={url}y".encode())["deep_link"], {"a.example"}) is None
 
 
 @pytest.mark.parametrize(
@@ -135,42 +168,6 @@ def test_a_peer_without_an_address_has_none():
     assert address.visitor("", []) is None
 
 
-# --- landing
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://shop.example", "https://shop.example/?click_id=ID-1"),
-        ("https://shop.example/a?b=1#top", "https://shop.example/a?b=1&click_id=ID-1#top"),
-        ("https://shop.example/{click_id}/x", "https://shop.example/ID-1/x"),
-        (
-            "https://shop.example/?c={click_id}&s={sub1}{sub2}",
-            "https://shop.example/?c=ID-1&s=a%20%26b",
-        ),
-        (
-            "https://shop.example/?c={click_id}&x={nonsense}",
-            "https://shop.example/?c=ID-1&x={nonsense}",
-        ),
-        ("https://{sub1}.example/?c={click_id}", "https://{sub1}.example/?c=ID-1"),
-        ("https://shop.example/ф б?c={click_id}", "https://shop.example/%D1%84%20%D0%B1?c=ID-1"),
-    ],
-)
-def test_macros_are_filled_in_behind_the_host(url, expected):
-    assert landing(url, {"click_id": "ID-1", "sub1": "a &b"}) == expected
-
-
-def test_a_fallback_is_told_nothing_that_it_does_not_ask_for():
-    values = {"click_id": "ID-1", "affiliate": "alice"}
-    assert fallback("https://out.example/?a={affiliate}", values) == "https://out.example/?a=alice"
-
-
-def test_a_value_cannot_break_out_of_the_header():
-    url = landing("https://shop.example/?s={sub1}", {"click_id": "x", "sub1": "a\r\nSet-Cookie: b"})
-    assert "\r" not in url
-    assert "%0D%0A" in url
-
-
 # --- evaluate
 
 
@@ -178,7 +175,6 @@ def test_a_value_cannot_break_out_of_the_header():
     ("reason", "link"),
     [
         ("ok", make_link()),
-        ("link_unknown", None),
         ("link_inactive", make_link(active=False, allowed=False)),
         ("affiliate_inactive", make_link(affiliate=Affiliate(7, "alice", False))),
         ("offer_inactive", make_link(offer=make_offer(status="paused"))),
@@ -189,11 +185,11 @@ def test_a_value_cannot_break_out_of_the_header():
     ],
 )
 def test_the_first_step_that_fails_gives_the_reason(reason, link):
-    assert evaluate(link, NOW) == reason
+    assert evaluate(link, VISIT) == reason
 
 
 def test_the_advertiser_is_looked_at_before_its_money():
     broke = replace(make_offer().advertiser, funded=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=broke)), NOW) == "advertiser_unfunded"
+    assert evaluate(make_link(offer=make_offer(advertiser=broke)), VISIT) == "advertiser_unfunded"
     closed = replace(broke, active=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=closed)), NOW) == "advertiser_inactive"
+    assert evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT) == "advertiser_inactive"

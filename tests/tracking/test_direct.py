@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from tests import factories
-from tests.tracking.interim import Taken, tell_seen
 from tests.tracking.trackers import tell
 from tracking.clicks import ids
+from tracking.clicks.edge import Taken
 from tracking.models import Click
 from tracking.seen.edge import SeenEdge
 
@@ -23,14 +23,14 @@ def link(fresh_db):
 
 
 def ask(fresh_db, path="/d/abc123", *, method="GET", **headers):
-    return tell_seen(fresh_db.url, lambda visitor: visitor.ask(method, path, headers=headers))
+    return tell(fresh_db.url, lambda visitor: visitor.ask(method, path, headers=headers))
 
 
 @dataclass
 class Noted:
     """Notes what it is asked to take, in place of the edge that stores clicks."""
 
-    taken: Taken = field(default_factory=lambda: Taken("x" * 32, "ok"))
+    taken: Taken = field(default_factory=lambda: Taken("x" * 32, "ok", ""))
     asked: list[Any] = field(default_factory=list)
 
     async def take(self, scope, code, params):
@@ -78,7 +78,7 @@ def test_a_link_made_a_moment_ago_has_direct_clicks(fresh_db, link):
         await asyncio.to_thread(make)
         return await visitor.get("/d/fresh1", origin=SHOP)
 
-    assert tell_seen(fresh_db.url, story).json["reason"] == "ok"
+    assert tell(fresh_db.url, story).json["reason"] == "ok"
 
 
 def test_a_click_that_is_not_good_has_no_id(fresh_db, link):
@@ -126,7 +126,7 @@ def test_a_page_that_the_offer_does_not_list_gets_no_click_id(fresh_db, link):
 
 
 def test_an_id_is_told_for_a_good_click_alone(fresh_db, link):
-    for taken in (Taken("x" * 32, "cap_offer"), Taken("", "ok")):
+    for taken in (Taken("x" * 32, "cap_offer", ""), Taken("", "ok", "")):
         _, answer = handed_on(fresh_db, "/d/abc123", Noted(taken), origin=SHOP)
         assert answer.json == {"click_id": None, "reason": taken.reason}
 
@@ -146,12 +146,12 @@ def test_another_method_takes_nothing(fresh_db, link):
     assert not Click.objects.exists()
 
 
-def test_without_a_database_no_id_is_told(fresh_db, link):
+def test_without_a_database_and_a_spool_no_id_is_told(fresh_db, link):
     async def story(visitor):
         await asyncio.to_thread(_end_connections, fresh_db)
         return await visitor.get("/d/abc123", origin=SHOP)
 
-    answer = tell_seen(fresh_db.url, story)
+    answer = tell(fresh_db.url, story, spool_bytes_max=0)
     assert (answer.status, answer.json["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"] == "1"
 

@@ -81,8 +81,7 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def tracker(fresh_db, tmp_path):
-    app = "tests.tracking.interim_app:app"
-    with serve(fresh_db.environment, log=tmp_path / "tracker.log", app=app) as server:
+    with serve(fresh_db.environment, log=tmp_path / "tracker.log") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 

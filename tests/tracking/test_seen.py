@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from network.ids import uuid7
 from tests import factories
-from tests.tracking.interim import tell_seen
+from tests.tracking.trackers import tell
 from tracking.clicks import ids, query
+from tracking.clicks.kinds import COPIES
 from tracking.models import Impression, PageEvent
 from tracking.seen import rows, script
 from tracking.seen.impressions import GIF
@@ -28,9 +29,7 @@ def link(fresh_db):
 
 
 def ask(fresh_db, path, *, method="GET", body=b"", **headers):
-    return tell_seen(
-        fresh_db.url, lambda visitor: visitor.ask(method, path, headers=headers, body=body)
-    )
+    return tell(fresh_db.url, lambda visitor: visitor.ask(method, path, headers=headers, body=body))
 
 
 def test_an_impression_is_stored_and_answered_with_a_picture(fresh_db, link):
@@ -66,7 +65,7 @@ def test_an_unknown_link_has_no_impressions_and_a_picture_all_the_same(fresh_db,
         answer = await visitor.get(path)
         return answer, (await visitor.get("/healthz")).json["seen_refused"]
 
-    answer, refused = tell_seen(fresh_db.url, story)
+    answer, refused = tell(fresh_db.url, story)
     assert (answer.status, answer.body) == (200, GIF)
     assert refused == {"impression_unknown": 1}
     assert not Impression.objects.exists()
@@ -98,7 +97,7 @@ def test_a_link_made_a_moment_ago_has_impressions(fresh_db, link):
         await asyncio.to_thread(make)
         await visitor.get("/i/fresh1")
 
-    tell_seen(fresh_db.url, story)
+    tell(fresh_db.url, story)
     assert Impression.objects.count() == 1
 
 
@@ -128,7 +127,7 @@ def test_a_picture_says_when_its_impression_is_not_stored(fresh_db, link):
         visitor.tracker.watcher.snapshot = None
         return await visitor.get("/i/abc123")
 
-    answer = tell_seen(fresh_db.url, story)
+    answer = tell(fresh_db.url, story)
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (503, GIF, "1")
 
 
@@ -154,7 +153,7 @@ def ask_each(fresh_db, paths):
         answers = [await visitor.get(path) for path in paths]
         return answers, (await visitor.get("/healthz")).json["seen_refused"]
 
-    return tell_seen(fresh_db.url, story)
+    return tell(fresh_db.url, story)
 
 
 def test_of_an_address_the_path_alone_is_kept(fresh_db):
@@ -206,8 +205,7 @@ def test_any_text_comes_back_from_the_database_as_it_was(db, texts, referrer):
     entry = rows.entry(
         "impression", id, 1, 2, 3, 4, texts[0], rows.subs(params), "", texts[1], referrer
     )
-    copy = f"COPY impression ({rows.COLUMNS['impression']}) FROM STDIN (NULL '\x01')"
-    with connection.cursor() as cursor, cursor.copy(copy) as into:
+    with connection.cursor() as cursor, cursor.copy(COPIES["impression"]) as into:
         into.write(entry.line.encode())
     seen = Impression.objects.get(id=id)
     assert seen.subs == texts
@@ -242,7 +240,7 @@ def test_the_script_comes_from_memory_and_is_kept_by_browsers(fresh_db):
             await visitor.get("/js/pa.0123456789abcdef.js"),
         )
 
-    latest, again, fixed, former = tell_seen(fresh_db.url, story)
+    latest, again, fixed, former = tell(fresh_db.url, story)
     assert (latest.status, latest.body) == (200, script.SCRIPT)
     assert latest.headers["content-type"] == "text/javascript; charset=utf-8"
     assert "max-age=3600" in latest.headers["cache-control"]

@@ -14,7 +14,7 @@ from partners import snapshot
 from tests import factories
 from tests.tracking.rows import make_click
 from tests.tracking.trackers import report_path, tell
-from tracking.clicks import ids
+from tracking.clicks import drain, ids
 from tracking.conversions.desk import Desk
 from tracking.models import Click, Conversion
 
@@ -55,17 +55,38 @@ def silent(url, *names):
             os.kill(pid, signal.SIGCONT)
 
 
-def test_a_click_is_told_to_come_later_and_the_next_one_is_stored(fresh_db, link):
+def test_a_click_is_spooled_in_time_and_the_next_one_is_stored(fresh_db, link, tmp_path):
     async def story(visitor):
         with silent(fresh_db.url, "tracker clicks"):
             started_s = time.monotonic()
             hung = await visitor.get("/c/abc123")
             took_s = time.monotonic() - started_s
-            while not visitor.tracker.recorder.connected:
+            while visitor.tracker.recorder.spooling:
                 await asyncio.sleep(0.01)
             return hung, took_s, await visitor.get("/c/abc123")
 
-    hung, took_s, after = tell(fresh_db.url, story, commit_max_s=PATIENCE_S)
+    hung, took_s, after = tell(
+        fresh_db.url, story, commit_max_s=PATIENCE_S, spool_dir=tmp_path / "spool"
+    )
+    assert (hung.status, after.status) == (302, 302)
+    assert took_s < 3 * PATIENCE_S
+    assert after.headers["location"] in set(Click.objects.values_list("destination", flat=True))
+    assert drain.drain(tmp_path / "spool", fresh_db.url)
+    stored = list(Click.objects.values_list("destination", flat=True))
+    assert sorted(stored) == sorted([hung.headers["location"], after.headers["location"]])
+
+
+def test_without_a_spool_a_click_is_told_to_come_later(fresh_db, link):
+    async def story(visitor):
+        with silent(fresh_db.url, "tracker clicks"):
+            started_s = time.monotonic()
+            hung = await visitor.get("/c/abc123")
+            took_s = time.monotonic() - started_s
+            while visitor.tracker.recorder.spooling:
+                await asyncio.sleep(0.01)
+            return hung, took_s, await visitor.get("/c/abc123")
+
+    hung, took_s, after = tell(fresh_db.url, story, commit_max_s=PATIENCE_S, spool_bytes_max=0)
     assert (hung.status, hung.headers["retry-after"], after.status) == (503, "1", 302)
     assert took_s < 3 * PATIENCE_S
     assert after.headers["location"] in set(Click.objects.values_list("destination", flat=True))
@@ -88,6 +109,23 @@ def test_a_report_is_told_to_come_later_and_then_is_taken_once(fresh_db, report)
     assert took_s < 3 * PATIENCE_S
     assert (after.status, after.json["code"]) == (200, "accepted")
     assert Conversion.objects.count() == 1
+
+
+def test_a_report_in_anothers_form_is_told_to_come_later_too(fresh_db, report):
+    renamed = {"/postback": "/aff_lsr", "click_id": "transaction_id", "order_id": "adv_sub"}
+    renamed |= {"&token": "&security_token"}
+    for ours, theirs in renamed.items():
+        report = report.replace(ours, theirs)
+
+    async def story(visitor):
+        first = await visitor.get(report.replace("9.00", "x"))
+        with silent(fresh_db.url, "tracker reports"):
+            return first, await visitor.get(report)
+
+    refused, hung = tell(fresh_db.url, story, commit_max_s=PATIENCE_S)
+    assert (refused.status, hung.status) == (200, 503)
+    assert hung.headers["retry-after"] == "1"
+    assert hung.body.startswith(b"success=false; err_msg=unavailable: ")
 
 
 def test_a_desk_closes_although_its_batch_hangs(fresh_db):

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from tracking.asgi import Tracker
-from tracking.clicks.record import COMMIT_MAX_S
+from tracking.clicks.spool import Spool
+from tracking.conversions.desk import COMMIT_MAX_S
 
 Told = TypeVar("Told")
 
@@ -31,20 +34,27 @@ def tell(
     story: Callable[["Visitor"], Awaitable[Told]],
     *,
     commit_max_s: float = COMMIT_MAX_S,
+    spool_dir: Path | None = None,
+    spool_bytes_max: int = 2**20,
 ) -> Told:
-    """Run a tracker on this database for the length of a story; the story's result."""
+    """Run a tracker on this database for the length of a story; the story's result.
 
-    async def run() -> Told:
-        tracker = Tracker(url, commit_max_s=commit_max_s)
+    What it spools is forgotten, unless there is a directory for it.
+    """
+
+    async def run(directory: Path) -> Told:
+        spool = Spool(directory, bytes_max=spool_bytes_max)
+        tracker = Tracker(url, spool, click_max_s=commit_max_s, report_max_s=commit_max_s)
         try:
             async with asyncio.timeout(30):
-                while not (tracker.recorder.connected and tracker.watcher.snapshot):
+                while tracker.recorder.spooling or not tracker.watcher.snapshot:
                     await asyncio.sleep(0.005)
                 return await story(Visitor(tracker))
         finally:
             await tracker.close()
 
-    return asyncio.run(run())
+    with tempfile.TemporaryDirectory() as forgotten:
+        return asyncio.run(run(spool_dir or Path(forgotten)))
 
 
 @dataclass(frozen=True)

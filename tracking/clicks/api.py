@@ -14,7 +14,7 @@ from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.models import Role
 from tracking.clicks import ids
-from tracking.clicks.evaluate import REASONS
+from tracking.clicks.decide import REASONS
 from tracking.clicks.models import Click
 from tracking.visible import visible
 

@@ -1,54 +1,62 @@
 """The redirect: a link's code in, a stored click, and only then an answer.
 
 GET and HEAD alike are stored, since both are told where the link leads, and no redirect is answered
-that is not a stored click; whatever else is 405.
+that is not a stored click, in PostgreSQL or in the spool; whatever else is 405.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from django.conf import settings
-
-from network import address
+from network import clock
 from network.errors import PeractionError, Unavailable
-from network.ids import uuid7, uuid7_time
-from partners.snapshot import Link
+from partners.snapshot import Snapshot
 from partners.watcher import Watcher
-from tracking.clicks import ids, pages, query, row
-from tracking.clicks.evaluate import OK, evaluate
-from tracking.clicks.landing import fallback, landing
+from tracking.clicks import decide, dialects, entries, pages, query
+from tracking.clicks.decide import Decision
+from tracking.clicks.dialects import Foreign
+from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
 from tracking.clicks.record import Recorder
+from tracking.clicks.visit import Visit
 from tracking.responses import Header, Scope, Send, page, redirect
 
 PREFIX: Final = "/c/"
 
-# Characters that are kept of what a visitor sends.
+# Characters that are kept of a link's code.
 CODE_MAX: Final = 64
-USER_AGENT_MAX: Final = 1_000
-REFERRER_MAX: Final = 2_000
-LANGUAGE_MAX: Final = 35
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
 _METHODS: Final = ("GET", "HEAD")
 _RETRY: Final[Header] = (b"retry-after", b"1")
-_Headers = Mapping[bytes, bytes]
+
+
+class Taken(NamedTuple):
+    """A click that is stored: its id as the world sees it, what became of it, where it leads."""
+
+    click_id: str
+    reason: str
+    destination: str
+
+    @property
+    def good(self) -> bool:
+        """Whether it led to the offer."""
+        return self.reason == OK
 
 
 class ClickEdge:
-    """Answers `/c/{code}`."""
+    """Answers `/c/{code}`, and the links of other platforms."""
 
     def __init__(self, watcher: Watcher, recorder: Recorder) -> None:
         self._watcher = watcher
         self._recorder = recorder
 
     async def answer(self, scope: Scope, send: Send) -> None:
-        """Redirect after the commit, or show a page: 404 nowhere to go, 503 nowhere to store."""
+        """Redirect when it is stored, or show a page: 404 nowhere to go, 503 nowhere to store."""
         if scope["method"] not in _METHODS:
             await page(send, 405, pages.NOT_THIS_WAY, [(b"allow", b"GET, HEAD")])
             return
         try:
-            destination = await self._click(scope)
+            destination = await self._destination(scope)
         except PeractionError:
             await page(send, 503, pages.LATER, [_RETRY])
             return
@@ -57,83 +65,75 @@ class ClickEdge:
         else:
             await page(send, 404, pages.NOWHERE)
 
-    async def _click(self, scope: Scope) -> str:
-        """Evaluate and store one click; the address to go to, empty for nowhere."""
-        code = query.clean(scope["path"][len(PREFIX) :], CODE_MAX)
-        link = self._link(code)
-        if link is None and _WELL_FORMED.fullmatch(code):
-            # Perhaps it was made a moment ago.
-            await self._watcher.version_check()
-            link = self._link(code)
-        id = uuid7()
-        at = uuid7_time(id)
-        reason = evaluate(link, at)
-        params = query.parse(scope["query_string"])
-        destination = ""
-        if link is not None:
-            destination = _destination(link, reason, ids.mint(id), params)
-        headers = dict(scope["headers"])
-        line = row.line(
-            id,
-            link=_parties(link),
-            reason=reason,
-            link_code=code,
-            destination=destination,
-            params=params,
-            ip=_ip(scope),
-            headers=(_user_agent(headers), _referrer(headers), _language(headers)),
-        )
-        await self._recorder.record(at.date(), line)
-        return destination
+    async def take(self, scope: Scope, code: str, params: Mapping[str, str]) -> Taken:
+        """Store the click of a link's code; Unavailable where it cannot be stored."""
+        code = query.clean(code, CODE_MAX)
+        snapshot = await self._snapshot_with(code)
+        visit = Visit(scope, params, clock.now_ms())
+        full = self._recorder.full
+        if (link := snapshot.links.get(code)) is not None:
+            decision = decide.of_link(link, visit, full)
+        elif (smart_link := snapshot.smart_links.get(code)) is not None:
+            decision = decide.of_smart_link(smart_link, snapshot, visit, full)
+        else:
+            decision = decide.unknown(LINK_UNKNOWN)
+        return await self._store(visit, decision, code)
 
-    def _link(self, code: str) -> Link | None:
+    async def _destination(self, scope: Scope) -> str:
+        """The address to go to, empty for nowhere, once the click is stored."""
+        path, raw = scope["path"], scope["query_string"]
+        if path.startswith(PREFIX):
+            taken = await self.take(scope, path[len(PREFIX) :], query.parse(raw))
+        elif (foreign := dialects.read(path, raw)) is not None:
+            taken = await self._take_foreign(scope, foreign)
+        else:
+            return ""
+        return taken.destination
+
+    async def _take_foreign(self, scope: Scope, foreign: Foreign) -> Taken:
+        """The click of a link as another platform writes it."""
+        snapshot = self._snapshot()
+        offer_id, affiliate_id, landing_id = (
+            snapshot.external.get((foreign.dialect, kind, id), 0)
+            for kind, id in (
+                ("offer", foreign.offer),
+                ("affiliate", foreign.affiliate),
+                ("landing", foreign.landing),
+            )
+        )
+        params = {**foreign.params, "landing": str(landing_id)} if landing_id else foreign.params
+        visit = Visit(scope, params, clock.now_ms())
+        link = snapshot.pair(offer_id, affiliate_id)
+        if link is not None:
+            decision = decide.of_link(link, visit, self._recorder.full)
+        else:
+            missing = AFFILIATE_UNKNOWN if offer_id in snapshot.offers else OFFER_UNKNOWN
+            decision = decide.unknown(missing)
+        code = f"{foreign.dialect}:{foreign.offer}:{foreign.affiliate}"
+        return await self._store(visit, decision, query.clean(code, CODE_MAX))
+
+    async def _store(self, visit: Visit, decision: Decision, code: str) -> Taken:
+        if decision.claims and self._recorder.spooling:
+            decision = decision.refused(None)
+        salt = self._recorder.salts.get(visit.at.date())
+        stored = await self._recorder.record(entries.click(visit, decision, code, salt))
+        click_id, _, destination = stored.answer.partition(" ")
+        return Taken(click_id, stored.outcome, destination)
+
+    async def _snapshot_with(self, code: str) -> Snapshot:
+        """The configuration, looked at once more for a code that it does not know.
+
+        Perhaps it was made a moment ago.
+        """
+        snapshot = self._snapshot()
+        if code in snapshot.links or code in snapshot.smart_links:
+            return snapshot
+        if not self._recorder.spooling and _WELL_FORMED.fullmatch(code):
+            await self._watcher.version_check()
+        return self._snapshot()
+
+    def _snapshot(self) -> Snapshot:
         snapshot = self._watcher.snapshot
         if snapshot is None:
             raise Unavailable("the configuration is not loaded yet")
-        return snapshot.links.get(code)
-
-
-def _destination(link: Link, reason: str, click_id: str, params: Mapping[str, str]) -> str:
-    offer = link.offer
-    values = {
-        **params,
-        "click_id": click_id,
-        "affiliate": link.affiliate.code,
-        "offer": str(offer.id),
-        "link": link.code,
-    }
-    if reason == OK:
-        return landing(offer.landing_url, values)
-    return fallback(offer.fallback_url, values) if offer.fallback_url else ""
-
-
-def _parties(link: Link | None) -> tuple[int, int, int, int]:
-    if link is None:
-        return 0, 0, 0, 0
-    return link.id, link.affiliate.id, link.offer.id, link.offer.advertiser.id
-
-
-def _ip(scope: Scope) -> str | None:
-    peer = (scope.get("client") or ("",))[0]
-    forwarded = []
-    if settings.TRUSTED_PROXIES:
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return address.visitor(peer, forwarded)
-
-
-def _user_agent(headers: _Headers) -> str:
-    return _text(headers.get(b"user-agent", b""), USER_AGENT_MAX)
-
-
-def _referrer(headers: _Headers) -> str:
-    return _text(headers.get(b"referer", b""), REFERRER_MAX)
-
-
-def _language(headers: _Headers) -> str:
-    """The first, most wanted language of the browser."""
-    wanted = headers.get(b"accept-language", b"").partition(b",")[0].partition(b";")[0]
-    return _text(wanted.strip(), LANGUAGE_MAX)
-
-
-def _text(raw: bytes, length_max: int) -> str:
-    return query.clean(raw.decode("utf-8", "replace"), length_max) if raw else ""
+        return snapshot

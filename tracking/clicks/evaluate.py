@@ -1,43 +1,78 @@
 """Whether a click is good: ordered steps, of which the first that fails names the reason."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from partners.snapshot import Link
+from partners.snapshot import TARGETING_BROKEN, Link, Offer
+from partners.targeting import TARGETING_REASONS
+from tracking.clicks import signing
+from tracking.clicks.visit import Visit
 
 OK: Final = "ok"
 LINK_UNKNOWN: Final = "link_unknown"
+OFFER_UNKNOWN: Final = "offer_unknown"
+AFFILIATE_UNKNOWN: Final = "affiliate_unknown"
+LINK_INACTIVE: Final = "link_inactive"
+AFFILIATE_INACTIVE: Final = "affiliate_inactive"
+BAD_DEEPLINK: Final = "bad_deeplink"
 
-_Fails = Callable[[Link, datetime], bool]
-
-_STEPS: Final[tuple[tuple[str, _Fails], ...]] = (
-    ("link_inactive", lambda link, at: not link.active),
-    ("affiliate_inactive", lambda link, at: not link.affiliate.active),
-    ("offer_ended", lambda link, at: link.offer.status == "ended"),
-    ("offer_inactive", lambda link, at: link.offer.status != "active"),
-    ("offer_not_started", lambda link, at: _is_before(at, link.offer.starts_at)),
-    ("offer_ended", lambda link, at: _is_over(at, link.offer.ends_at)),
-    ("advertiser_inactive", lambda link, at: not link.offer.advertiser.active),
-    ("advertiser_unfunded", lambda link, at: not link.offer.advertiser.funded),
-    ("not_approved", lambda link, at: not link.allowed),
+REASONS: Final = (
+    OK,
+    LINK_UNKNOWN,
+    OFFER_UNKNOWN,
+    AFFILIATE_UNKNOWN,
+    LINK_INACTIVE,
+    AFFILIATE_INACTIVE,
+    "offer_ended",
+    "offer_inactive",
+    "offer_not_started",
+    "advertiser_inactive",
+    "advertiser_unfunded",
+    "not_approved",
+    *signing.REASONS,
+    *TARGETING_REASONS,
+    TARGETING_BROKEN,
+    BAD_DEEPLINK,
 )
-REASONS: Final = (OK, LINK_UNKNOWN, *dict.fromkeys(reason for reason, _ in _STEPS))
 
 
-def evaluate(link: Link | None, at: datetime) -> str:
-    """The reason with which a click of this instant is stored; "ok" is a good one."""
-    if link is None:
-        return LINK_UNKNOWN
-    for reason, fails in _STEPS:
-        if fails(link, at):
-            return reason
+def evaluate(link: Link, visit: Visit) -> str:
+    """The reason with which this visit of the link is stored, as far as no cap has a say.
+
+    Parties and dates come first, then the signature, then whom the offer wants.
+    """
+    reason = _standing(link, visit)
+    if reason != OK:
+        return reason
+    offer = link.offer
+    if offer.link_signing != "off":
+        unsigned = signing.check(visit.path, visit.query, link.affiliate.link_keys, visit.at)
+        if unsigned and offer.link_signing == "enforced":
+            return unsigned
+        if unsigned and unsigned not in visit.marks:
+            visit.marks.append(unsigned)
+    if offer.targeting is not None:
+        return offer.targeting(visit.facts) or OK
     return OK
 
 
-def _is_before(at: datetime, start: datetime | None) -> bool:
-    return start is not None and at < start
+def _standing(link: Link, visit: Visit) -> str:
+    """Whether the link leads anywhere at this instant, whoever comes."""
+    if not link.active:
+        return LINK_INACTIVE
+    if not link.affiliate.active:
+        return AFFILIATE_INACTIVE
+    return _of_offer(link.offer, visit.at) or (OK if link.allowed else "not_approved")
 
 
-def _is_over(at: datetime, end: datetime | None) -> bool:
-    return end is not None and at >= end
+def _of_offer(offer: Offer, at: datetime) -> str:
+    """Why the offer takes nobody at this instant, empty where it does."""
+    if offer.status != "active":
+        return "offer_ended" if offer.status == "ended" else "offer_inactive"
+    if offer.starts_at is not None and at < offer.starts_at:
+        return "offer_not_started"
+    if offer.ends_at is not None and at >= offer.ends_at:
+        return "offer_ended"
+    if not offer.advertiser.active:
+        return "advertiser_inactive"
+    return "" if offer.advertiser.funded else "advertiser_unfunded"

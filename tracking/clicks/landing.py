@@ -1,57 +1,164 @@
-"""Where a click goes: the offer's address with its macros filled in."""
+"""Where a click goes: one of the offer's pages, or deep inside its shop, with macros filled in.
 
+What comes from a visitor is percent-encoded as a whole, so it adds no parameter and never touches
+the host.
+"""
+
+import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
-from tracking.clicks.query import SUBS
+from network import clock
+from partners.deep_links import PLAIN
+from partners.vocabulary import MACROS
+from tracking.clicks.query import decoded
 
-MACROS: Final = frozenset(
-    ("click_id", *SUBS, "source", "aff_click_id", "affiliate", "offer", "link")
-)
-_MACRO = re.compile(r"\{([a-z_0-9]+)\}")
+# Parameters that an address gets unless it has them: their names with texts that may hold macros.
+Utm = tuple[tuple[str, str], ...]
+# Literal text at even places, the names of values at odd ones.
+_Parts = tuple[str, ...]
+_Page = TypeVar("_Page", bound=tuple[Any, ...])
+
+_CLICK_ID: Final = "click_id"
+_RAND_MAX: Final = 10**9
+_MACRO = re.compile(r"\{([A-Za-z0-9_]+)\}")
 # Most values: `quote` would take four times as long to find that out.
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
-# What may stand in an address as it is; the rest, such as blanks and Cyrillic, is percent-encoded.
-_PLAIN: Final = "!#$%&'()*+,/:;=?@[]~{}"
 
 
-def landing(url: str, values: Mapping[str, str]) -> str:
-    """The landing page. It always gets the click id: as `click_id` where no macro asks for it."""
-    return _filled(_compiled(url, adds_click_id=True), values)
+def choose(pages: Sequence[_Page], roll: float, wanted: str = "") -> _Page | None:
+    """One of an offer's active landing pages, each a tuple that starts with its id and its weight.
+
+    The page whose id the link asks for (`wanted`, as it stands there) wins, else chance does by
+    weight: `roll` is from 0 up to 1. None where no page has any weight: the offer's own address.
+    """
+    total = 0
+    for page in pages:
+        if wanted and wanted == str(page[0]):
+            return page
+        total += page[1]
+    left = roll * total
+    for page in pages:
+        left -= page[1]
+        if left < 0:
+            return page
+    return None
 
 
-def fallback(url: str, values: Mapping[str, str]) -> str:
+def landing(
+    url: str, values: Mapping[str, str], utm: Utm = (), *, at: datetime | None = None
+) -> str:
+    """The landing page for a click of this instant, by default now.
+
+    It gets the click id, as `click_id` where no macro asks for it, and the parameters of `utm` that
+    it does not have. Who refuses consent is told apart by values without a click id: then none is
+    added, and its macro stays empty, as that of every value that is not there.
+    """
+    return _filled(_compiled(url, utm, bool(values.get(_CLICK_ID))), values, at)
+
+
+def deep_landing(
+    url: str, page: str, values: Mapping[str, str], utm: Utm = (), *, at: datetime | None = None
+) -> str:
+    """The deep link `url`, as `deep_link` gave it, with what the shop expects to be told.
+
+    That is what the offer's landing address `page` tells by macros in its query, the click id, and
+    the parameters of `utm`; the link's own come first, but for a click id that it brings along.
+    """
+    base, mark, fragment = url.partition("#")
+    base, _, query = base.partition("?")
+    given = [(decoded(pair.partition("=")[0]), pair) for pair in query.split("&") if pair]
+    added = _carried(page, utm, bool(values.get(_CLICK_ID)))
+    reserved = {_CLICK_ID, *[name for name, tells_click, _ in added if tells_click]}
+    names = {name for name, _ in given} - reserved
+    pairs = [pair for name, pair in given if name not in reserved]
+    pairs += [_filled(parts, values, at) for name, _, parts in added if name not in names]
+    return base + ("?" + "&".join(pairs) if pairs else "") + mark + fragment
+
+
+def fallback(url: str, values: Mapping[str, str], *, at: datetime | None = None) -> str:
     """The page for clicks that fail; only its own macros tell it anything."""
-    return _filled(_compiled(url, adds_click_id=False), values)
+    return _filled(_compiled(url, (), False), values, at)
 
 
-def _filled(parts: tuple[str, ...], values: Mapping[str, str]) -> str:
-    """Literal text at even places, macros at odd ones; a macro without a value becomes empty."""
+def _filled(parts: _Parts, values: Mapping[str, str], at: datetime | None) -> str:
     filled = list(parts)
     for place in range(1, len(parts), 2):
-        value = values.get(parts[place], "")
-        filled[place] = value if _UNRESERVED.fullmatch(value) else quote(value, safe="")
+        value = values.get(parts[place])
+        if value is None:
+            value = _moment(parts[place], at)
+        # The first question is quicker and enough for most.
+        if not (value.isalnum() and value.isascii()) and not _UNRESERVED.fullmatch(value):
+            value = quote(value, safe="")
+        filled[place] = value
     return "".join(filled)
 
 
+def _moment(name: str, at: datetime | None) -> str:
+    """What is made up for each click: seconds since 1970, the day in UTC, a number by chance."""
+    match name:
+        case "timestamp":
+            return str(int((at or clock.now()).timestamp()))
+        case "date":
+            return (at or clock.now()).date().isoformat()
+        case "rand":
+            return str(random.randrange(_RAND_MAX))
+        case _:
+            return ""
+
+
 @lru_cache(maxsize=100_000)
-def _compiled(url: str, *, adds_click_id: bool) -> tuple[str, ...]:
+def _compiled(url: str, utm: Utm, adds_click_id: bool) -> _Parts:
     """The address taken apart at its macros, which never stand in the host."""
     parsed = urlsplit(url)
     host = f"{parsed.scheme}://{parsed.netloc}"
     path, query, fragment = parsed.path or "/", parsed.query, parsed.fragment
-    if adds_click_id and "{click_id}" not in path + query + fragment:
-        query = f"{query}&click_id={{click_id}}" if query else "click_id={click_id}"
-    rest = path + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
-    parts = [quote(host, safe=_PLAIN)]
-    for place, text in enumerate(_MACRO.split(quote(rest, safe=_PLAIN))):
+    names = {decoded(pair.partition("=")[0]) for pair in query.split("&")}
+    added = _parameters((name, text) for name, text in utm if name not in names)
+    # Quoted by then, all but the braces of its macros.
+    rest = [quote(path, safe=PLAIN), "&".join(filter(None, (quote(query, safe=PLAIN), *added)))]
+    rest.append(quote(fragment, safe=PLAIN))
+    if adds_click_id and not any(_tells_click(text) for text in rest):
+        rest[1] += f"{'&' if rest[1] else ''}{_CLICK_ID}={{{_CLICK_ID}}}"
+    whole = rest[0] + (f"?{rest[1]}" if rest[1] else "") + (f"#{rest[2]}" if rest[2] else "")
+    return _split(quote(host, safe=PLAIN), whole)
+
+
+@lru_cache(maxsize=100_000)
+def _carried(page: str, utm: Utm, adds_click_id: bool) -> tuple[tuple[str, bool, _Parts], ...]:
+    """What deep links get: names of parameters, whether they tell the click id, and their parts."""
+    query = quote(urlsplit(page).query, safe=PLAIN)
+    found = [pair for pair in query.split("&") if len(_split("", pair)) > 1]
+    names = {decoded(pair.partition("=")[0]) for pair in found}
+    found += _parameters((name, text) for name, text in utm if name not in names)
+    if adds_click_id and not any(_tells_click(pair) for pair in found):
+        found.append(f"{_CLICK_ID}={{{_CLICK_ID}}}")
+    return tuple(
+        (decoded(pair.partition("=")[0]), _tells_click(pair), _split("", pair)) for pair in found
+    )
+
+
+def _parameters(utm: Any) -> list[str]:
+    """The parameters with everything quoted but the braces of macros."""
+    return [f"{quote(name, safe='')}={quote(text, safe='{}')}" for name, text in utm]
+
+
+def _tells_click(text: str) -> bool:
+    return _CLICK_ID in _split("", text)[1::2]
+
+
+def _split(start: str, text: str) -> _Parts:
+    """The parts of a text, after a start in which nothing is filled in."""
+    parts = [start]
+    for place, found in enumerate(_MACRO.split(text)):
         if place % 2 == 0:
-            parts[-1] += text
-        elif text in MACROS:
-            parts += [text, ""]
+            parts[-1] += found
+        elif value := MACROS.get(found.lower()):
+            parts += [value, ""]
         else:
-            parts[-1] += f"{{{text}}}"
+            parts[-1] += f"{{{found}}}"
     return tuple(parts)

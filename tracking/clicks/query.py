@@ -1,33 +1,44 @@
-"""What an affiliate sends along with a click: ten sub ids, a source, its own click id.
+"""What comes along with a click: sub ids, a source, where to land, consent, a signature.
 
 Hostile input never breaks a redirect: what is too long is cut, bytes that are no text are replaced,
 what PostgreSQL cannot store is left out, and names that nobody knows are ignored.
 """
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
-SUBS: Final = tuple(f"sub{number}" for number in range(1, 11))
-# Characters that are kept of a value.
-TEXT_MAX: Final = 500
+from partners.vocabulary import PARAMETERS, SIGNATURE, SUBS, TEXT_MAX, URL_MAX
+
+__all__ = ["RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"]
+
 # NUL, which no column takes, and the mark for NULL on its way there; nobody means anything by them.
 RESERVED: Final = ("\0", "\x01")
-_NAMES: Final = frozenset((*SUBS, "source", "aff_click_id"))
+# Where more than TEXT_MAX characters are kept. Half an address would lead elsewhere: one that is
+# too long keeps the character by which it is found out.
+_LENGTHS: Final = {"deep_link": URL_MAX + 1, "gdpr_consent": 4_000}
+_NAMES: Final = {**PARAMETERS, **{name: name for name in SIGNATURE}}
 
 
 def parse(raw: bytes) -> dict[str, str]:
-    """The known parameters that have a value; of one that comes twice, the first.
+    """The parameters of our own links that have a value, by the names of their values."""
+    return pairs(raw, _NAMES)
 
-    Not `parse_qsl`, which takes nine times as long: only what needs decoding is decoded.
+
+def pairs(raw: bytes, names: Mapping[str, str]) -> dict[str, str]:
+    """The parameters among `names` that have a value, each under the name that `names` gives it.
+
+    Of one that comes twice, or under two names, the first. Not `parse_qsl`, which takes nine times
+    as long: only what needs decoding is decoded.
     """
     text = raw.decode("utf-8", "replace")
     # A short query of plain characters, as most are, has nothing to decode, to drop or to cut.
     plain = not ("%" in text or "+" in text) and text.isprintable() and len(text) <= TEXT_MAX
     found: dict[str, str] = {}
     for pair in text.split("&"):
-        name, _, value = pair.partition("=")
-        if name in _NAMES and name not in found:
-            value = value if plain else clean(decoded(value), TEXT_MAX)
+        said, _, value = pair.partition("=")
+        if said in names and (name := names[said]) not in found:
+            value = value if plain else clean(decoded(value), _LENGTHS.get(name, TEXT_MAX))
             if value:
                 found[name] = value
     return found

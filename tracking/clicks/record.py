@@ -1,6 +1,9 @@
-"""Stores clicks: many at once by COPY, each acknowledged after its commit."""
+"""Stores rows: many at once by COPY, each acknowledged after its commit, or when it is spooled."""
 
 import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -8,127 +11,237 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from network import clock
 from network.errors import Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
+from partners import places
+from partners.places import Full
+from tracking import metrics
 from tracking.batches import Batches
-from tracking.clicks.row import COPY
+from tracking.clicks import salts
+from tracking.clicks.kinds import COPIES, KINDS, Entry
+from tracking.clicks.records import Record
+from tracking.clicks.spool import Spool
 
 log = structlog.get_logger(__name__)
 
 BATCH_MAX: Final = 2_000
 WAITING_MAX: Final = 10_000
-# A commit that takes longer is given up: nobody waits longer for a redirect.
-COMMIT_MAX_S: Final = 10.0
 CONNECT_MAX_S: Final = 5
 _BACKOFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_TEND_EVERY_S: Final = 1.0
 _FEW: Final = 32
 _LINGER_S: Final = 0.001
-
-_Row = tuple[date, str]  # the day of the click in UTC, and its COPY line
+_MAKE_PARTITION: Final = "SELECT make_partition(%s, %s)"
 
 
 class Recorder:
-    """The one writer of clicks of this process, on a connection of its own."""
+    """The one writer of clicks of this process, on a connection of its own.
 
-    def __init__(self, conninfo: str, *, commit_max_s: float = COMMIT_MAX_S) -> None:
+    A commit that PostgreSQL does not confirm within `commit_max_s` is given up: its rows go to the
+    spool, as all rows do while there is no connection, and whoever waits is answered. Perhaps it
+    came about all the same; the drainer stores a row only once.
+    """
+
+    def __init__(self, conninfo: str, spool: Spool, *, commit_max_s: float) -> None:
         self._conninfo = conninfo
+        self._spool = spool
         self._commit_max_s: Final = commit_max_s
         self._connection: AsyncConnection[Any] | None = None
         self._lost = asyncio.Event()
-        self._days: set[date] = set()
-        self._batches: Batches[_Row, None] = Batches(
+        # Connections that failed, or were lost before a commit was confirmed on them. So a server
+        # that takes connections and is too slow for commits is tried only now and then.
+        self._failures = 0
+        self._made: set[tuple[str, date]] = set()
+        # The salts of the days around now, by which visitors are told apart; without a database
+        # those that are there must do.
+        self.salts: Mapping[date, bytes] = {}
+        # Windows of caps that are closed for sure.
+        self.full = Full()
+        self._batches: Batches[Entry, Entry] = Batches(
             self._store, batch_max=BATCH_MAX, waiting_max=WAITING_MAX, few=_FEW, linger_s=_LINGER_S
         )
 
     @property
-    def connected(self) -> bool:
-        """Whether clicks can be stored right now."""
-        return self._connection is not None
+    def spooling(self) -> bool:
+        """Whether rows go to the spool right now, because PostgreSQL is away or too slow."""
+        return self._connection is None
 
-    def record(self, day: date, line: str) -> asyncio.Future[None]:
-        """Queue a click; await its commit. Unavailable where there is nowhere to store it."""
-        if self._connection is None:
-            raise Unavailable("clicks cannot be stored right now")
-        return self._batches.add((day, line))
+    @property
+    def storing(self) -> bool:
+        """Whether there is a place for rows right now, one or the other."""
+        return not self.spooling or self._spool.has_room
+
+    def record(self, entry: Entry) -> asyncio.Future[Entry]:
+        """Queue a row; await its storage, and get what was stored: itself, or its `otherwise`.
+
+        Unavailable where there is nowhere to store it.
+        """
+        return self._batches.add(entry)
 
     async def run(self) -> None:
         """Keep the connection and store what is queued, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._stay_connected())
-            tasks.create_task(self._batches.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._stay_connected())
+                tasks.create_task(self._tend_spool())
+                tasks.create_task(self._batches.run())
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
 
     async def drain(self, *, patience_s: float) -> None:
         """Return when everything queued is stored, or after `patience_s`."""
         await self._batches.drain(patience_s=patience_s)
 
     async def _stay_connected(self) -> None:
-        failures = 0
         while True:
             try:
-                self._connection = await AsyncConnection.connect(
+                connection = await AsyncConnection.connect(
                     self._conninfo,
                     autocommit=True,
                     application_name="tracker clicks",
                     connect_timeout=CONNECT_MAX_S,
                 )
+                self.salts = await salts.around(connection, clock.now().date())
+                self._connection = connection
             except Exception as error:
                 # Anything: a tracker that stops trying would be down until somebody looks.
                 log.warning("clicks.not_connected", error=str(error))
-                await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
-                failures += 1
-                continue
-            failures = 0
-            log.info("clicks.connected")
-            await self._lost.wait()
-            self._lost.clear()
+            else:
+                log.info("clicks.connected")
+                await self._lost.wait()
+                self._lost.clear()
+            await asyncio.sleep(_BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)])
+            self._failures += 1
 
-    async def _store(self, rows: list[_Row]) -> list[None | Exception]:
-        """Store rows in one COPY; what fails on its data is halved, so it fails alone."""
-        try:
-            await self._make_partitions({day for day, _ in rows})
-            await self._copy("".join([line for _, line in rows]))
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            if len(rows) == 1:
-                log.error("clicks.refused", **database_facts(error))
-                return [Unavailable("this click cannot be stored")]
-            half = len(rows) // 2
-            return await self._store(rows[:half]) + await self._store(rows[half:])
-        return [None] * len(rows)
+    async def _tend_spool(self) -> None:
+        while True:
+            await self._spool.tend(done=not self.spooling)
+            await asyncio.sleep(_TEND_EVERY_S)
 
-    async def _copy(self, lines: str) -> None:
-        """One COPY, one commit; Unavailable where it is not known to have happened."""
+    async def _store(self, entries: list[Entry]) -> Sequence[Entry | Exception]:
+        """Store rows in PostgreSQL or in the spool; what fails on its data is halved.
+
+        So a row that PostgreSQL refuses fails alone.
+        """
         connection = self._connection
         if connection is None:
-            raise Unavailable("clicks cannot be stored right now")
+            return await self._put_by(entries)
+        began_s = time.perf_counter()
         try:
             with hanging_up(connection, patience_s=self._commit_max_s):
-                async with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-                    await copy.write(lines.encode("utf-8", "replace"))
-        except psycopg.OperationalError as error:
-            # Perhaps stored, perhaps not: nobody is told that it was.
-            log.warning("clicks.commit_unknown", error=str(error))
+                await self._make_partitions(connection, entries)
+                if any(entry.claims for entry in entries):
+                    stored: Sequence[Entry] = await self._copy_within_caps(connection, entries)
+                else:
+                    await _copy(connection, entries)
+                    stored = entries
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            await connection.rollback()
+            if len(entries) == 1:
+                log.error("clicks.refused", rows_of=entries[0].kind, **database_facts(error))
+                return [Unavailable("this cannot be stored")]
+            half = len(entries) // 2
+            return [*await self._store(entries[:half]), *await self._store(entries[half:])]
+        except psycopg.Error as error:
+            # Perhaps stored, perhaps not. All rows of the COPY go to the spool together, so that
+            # one which comes about late may fail on rows that the drainer has stored before it.
+            log.warning("clicks.commit_unknown", rows=len(entries), error=str(error))
             await self._drop(connection)
-            raise Unavailable("clicks cannot be stored right now") from error
+            return await self._put_by(entries)
+        self._failures = 0
+        _count(stored, seconds=time.perf_counter() - began_s)
+        return stored
+
+    async def _copy_within_caps(
+        self, connection: AsyncConnection[Any], entries: Sequence[Entry]
+    ) -> Sequence[Entry]:
+        """One transaction: places in caps are locked, given in the order of receipt, and taken
+        with the rows; who finds none is stored as its `otherwise` says.
+        """
+        wanted = [claim for entry in entries for claim in entry.claims]
+        windows = await places.begin(connection, wanted)
+        refused = places.reserve(windows, [entry.claims for entry in entries])
+        decided = [
+            entry if claim is None or entry.otherwise is None else entry.otherwise(claim)
+            for entry, claim in zip(entries, refused, strict=True)
+        ]
+        for kind, part in _by_kind(decided).items():
+            await _copy_kind(connection, kind, part)
+        await places.commit(connection, windows)
+        self.full.learn(windows)
+        return decided
+
+    async def _put_by(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Spool rows. Unavailable where the spool takes none.
+
+        Nobody gets into a cap whose counter is out of reach. What takes the place of such a row has
+        an id of its own: the row itself may have come about after all.
+        """
+        kept = [entry if entry.otherwise is None else entry.otherwise(None) for entry in entries]
+        await self._spool.append([_record(kind, part) for kind, part in _by_kind(kept).items()])
+        metrics.SPOOLED.inc(len(kept))
+        return kept
 
     async def _drop(self, connection: AsyncConnection[Any]) -> None:
         self._connection = None
         await connection.close()
         self._lost.set()
 
-    async def _make_partitions(self, days: set[date]) -> None:
+    async def _make_partitions(
+        self, connection: AsyncConnection[Any], entries: Sequence[Entry]
+    ) -> None:
         """Make sure of the partitions of these days and the days after, once for each.
 
-        Where that fails the default partition takes the clicks, and the next batch tries again.
+        Where that fails the default partition takes the rows, and the next batch tries again.
         """
-        for day in sorted(days - self._days):
-            if self._connection is None:
-                return
+        for kind, day in sorted({entry[:2] for entry in entries} - self._made):
             try:
-                with hanging_up(self._connection, patience_s=self._commit_max_s):
-                    for each in (day, day + timedelta(days=1)):
-                        await self._connection.execute("SELECT make_click_partition(%s)", [each])
+                for each in (day, day + timedelta(days=1)):
+                    await connection.execute(_MAKE_PARTITION, [KINDS[kind].table, each])
+                self.salts = await salts.around(connection, day)
             except psycopg.Error as error:
                 log.warning("clicks.no_partition", day=str(day), error=str(error))
                 return
-            self._days.add(day)
+            self._made.add((kind, day))
+
+
+async def _copy(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> None:
+    """One commit for all; rows of one kind, as nearly always, need no transaction around it."""
+    parts = _by_kind(entries)
+    if len(parts) == 1:
+        for kind, part in parts.items():
+            await _copy_kind(connection, kind, part)
+        return
+    async with connection.transaction():
+        for kind, part in parts.items():
+            await _copy_kind(connection, kind, part)
+
+
+async def _copy_kind(connection: AsyncConnection[Any], kind: str, entries: Sequence[Entry]) -> None:
+    async with connection.cursor() as cursor, cursor.copy(COPIES[kind]) as copy:
+        await copy.write(_lines(entries))
+
+
+def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
+    """The entries of each kind, in the order of KINDS, which every transaction keeps."""
+    kinds = {entry[0] for entry in entries}
+    if len(kinds) == 1:
+        return {kinds.pop(): entries}
+    return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
+
+
+def _count(stored: Sequence[Entry], *, seconds: float) -> None:
+    outcomes = Counter([entry.outcome for entry in stored if entry.kind == "click"])
+    metrics.count_batch(outcomes, rows=len(stored), seconds=seconds)
+
+
+def _record(kind: str, entries: Sequence[Entry]) -> Record:
+    days = frozenset([entry.day for entry in entries])
+    return Record(kind, KINDS[kind].columns, days, _lines(entries))
+
+
+def _lines(entries: Sequence[Entry]) -> bytes:
+    return "".join([entry[2] for entry in entries]).encode("utf-8", "replace")

@@ -1,59 +1,91 @@
 """One click as a line of PostgreSQL's COPY text format."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from tracking.clicks.query import RESERVED, SUBS
 
-_COLUMNS: Final = (
-    "id, ts, link_id, affiliate_id, offer_id, advertiser_id, reason, link_code, destination,"
-    " source, aff_click_id, subs, ip, user_agent, referrer, language"
+# What many clicks have in common stands together, so that it is put into words once: all that an
+# address tells, all that a user agent tells.
+COLUMNS: Final = (
+    "id, ts, link_id, affiliate_id, offer_id, advertiser_id, smart_link_id, landing_id, reason,"
+    " marks, visitor, ip, country, region, user_agent, device, os, browser, link_code,"
+    " destination, source, sub_source, aff_click_id, subs, referrer, language"
 )
 # No text holds these: the one divides the fields until the tabs inside them are escaped, the other
 # stands for NULL, because PostgreSQL's own mark would be escaped along with the line.
 _DIVIDER, _NULL = RESERVED
-COPY: Final = f"COPY click ({_COLUMNS}) FROM STDIN (NULL '{_NULL}')"
 _MS_PER_S: Final = 1000
+# Hardly anybody uses more, so that hardly any click pays for looking.
+_USUAL: Final = SUBS[:10]
+_RARE: Final = frozenset(SUBS[10:])
 
 
-def line(
-    id: UUID,
-    *,
-    link: tuple[int, int, int, int],
-    reason: str,
-    link_code: str,
-    destination: str,
-    params: Mapping[str, str],
-    ip: str | None,
-    headers: tuple[str, str, str],
-) -> str:
-    """The line of a click; `link` is link, affiliate, offer and advertiser, 0 for unknown.
+class Row(NamedTuple):
+    """What a click's row holds; `link` is link, affiliate, offer and advertiser, 0 for unknown.
 
-    `headers` are user agent, referrer and language, empty for absent. All texts have gone through
-    `query.clean`.
+    `origin` and `agent` are the parts made by the functions of their names. Texts are empty for
+    absent, and have gone through `query.clean`.
     """
-    fields = _DIVIDER.join(
+
+    id: UUID
+    link: tuple[int, int, int, int]
+    smart_link_id: int
+    landing_id: int
+    reason: str
+    marks: Sequence[str]
+    visitor: int | None
+    origin: str
+    agent: str
+    link_code: str
+    destination: str
+    params: Mapping[str, str]
+    referrer: str
+    language: str
+
+
+def line(row: Row) -> str:
+    """The line of a click."""
+    get = row.params.get
+    texts = _DIVIDER.join(
         (
-            id.hex,
-            _instant(id),
-            *map(str, link),
-            reason,
-            link_code,
-            destination,
-            params.get("source", _NULL),
-            params.get("aff_click_id", _NULL),
-            _subs(params),
-            ip or _NULL,
-            *[header or _NULL for header in headers],
+            row.link_code,
+            row.destination,
+            get("source", _NULL),
+            get("sub_source", _NULL),
+            get("aff_click_id", _NULL),
+            _subs(row.params),
+            row.referrer or _NULL,
+            row.language or _NULL,
         )
     )
-    # The line as a whole and by chained replaces: each field by itself takes five times as long,
+    link_id, affiliate_id, offer_id, advertiser_id = row.link
+    return (
+        f"{row.id.hex}\t{_instant(row.id)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
+        f"{row.smart_link_id}\t{row.landing_id}\t{row.reason}\t{_marks(row.marks)}\t"
+        f"{_NULL if row.visitor is None else row.visitor}\t{row.origin}\t{row.agent}\t"
+        f"{_escaped(texts)}\n"
+    )
+
+
+def origin(ip: str | None, country: str, region: str) -> str:
+    """The part of a line that tells where the visitor came from."""
+    return f"{ip or _NULL}\t{country or _NULL}\t{_escaped(region) if region else _NULL}"
+
+
+def agent(user_agent: str, device: str, os: str, browser: str) -> str:
+    """The part of a line that tells what the visitor came with."""
+    return _escaped(_DIVIDER.join([text or _NULL for text in (user_agent, device, os, browser)]))
+
+
+def _escaped(texts: str) -> str:
+    # The fields together and by chained replaces: each field by itself takes five times as long,
     # and str.translate longer still.
-    escaped = fields.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    return escaped.replace("\t", "\\t").replace(_DIVIDER, "\t") + "\n"
+    texts = texts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return texts.replace("\t", "\\t").replace(_DIVIDER, "\t")
 
 
 def _instant(id: UUID) -> str:
@@ -67,9 +99,15 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
 
 
+def _marks(marks: Sequence[str]) -> str:
+    """An array literal of our own words, which need no quotes; NULL without any."""
+    return "{" + ",".join(marks) + "}" if marks else _NULL
+
+
 def _subs(params: Mapping[str, str]) -> str:
     """An array literal without the NULLs at its end; NULL without any sub id."""
-    elements = [_element(params[name]) if name in params else "NULL" for name in SUBS]
+    names = _USUAL if _RARE.isdisjoint(params) else SUBS
+    elements = [_element(params[name]) if name in params else "NULL" for name in names]
     while elements and elements[-1] == "NULL":
         elements.pop()
     return "{" + ",".join(elements) + "}" if elements else _NULL

@@ -1,7 +1,7 @@
 """The secrets of a day that make its visitors comparable, and only among themselves."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -21,9 +21,12 @@ _READ: Final = "SELECT day, salt FROM visitor_salt WHERE day = ANY(%s)"
 _FORGET: Final = "DELETE FROM visitor_salt WHERE day < %s"
 
 
-async def of_days(connection: AsyncConnection[Any], days: Iterable[date]) -> dict[date, bytes]:
-    """The salts of these days in UTC, made where they are missing; the same for every tracker."""
-    wanted = sorted(set(days))
+async def around(connection: AsyncConnection[Any], day: date) -> dict[date, bytes]:
+    """The salts of a day in UTC and of the days around it, made where they are missing.
+
+    The same for every tracker; so early that a night without a database changes nothing.
+    """
+    wanted = [day + timedelta(days=ahead) for ahead in range(-1, AHEAD_DAYS + 1)]
     await connection.execute(_MAKE, [wanted, _fresh(wanted)])
     found = await connection.execute(_READ, [wanted])
     return {day: bytes(salt) for day, salt in await found.fetchall()}

@@ -1,6 +1,7 @@
-"""`/postback`: a report over HTTP, answered with what was stored of it, after the commit."""
+"""Reports over HTTP, each answered with what was stored of it, after the commit."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -12,18 +13,21 @@ from network.ids import uuid7
 from partners.snapshot import Snapshot
 from partners.watcher import Watcher
 from tracking.batches import Batches
-from tracking.conversions import evidence, message
+from tracking.conversions import dialects, evidence, message
 from tracking.conversions.answers import Answer, tell_error
 from tracking.conversions.authentication import Sender, authenticate
 from tracking.conversions.desk import Desk
+from tracking.conversions.dialects import Dialect
 from tracking.conversions.evidence import Authenticated
 from tracking.conversions.message import Message
 from tracking.conversions.refusals import BodyTooLarge, SignatureExpired
-from tracking.responses import Header, Receive, Scope, Send, json
+from tracking.responses import Receive, Scope, Send
 
 log = structlog.get_logger(__name__)
 
 PATH: Final = "/postback"
+TUNE_PATH: Final = "/aff_lsr"
+DIALECTS: Final[Mapping[str, Dialect]] = {PATH: dialects.OWN, TUNE_PATH: dialects.TUNE}
 BODY_MAX: Final = 65_536
 BATCH_MAX: Final = 256
 WAITING_MAX: Final = 5_000
@@ -31,7 +35,7 @@ _METHODS: Final = ("GET", "POST")
 
 
 class ReportEdge:
-    """Answers `/postback`; `refused` counts, by code, what was turned away and not stored."""
+    """Answers the paths of DIALECTS; `refused` counts, by code, what was turned away unstored."""
 
     def __init__(self, watcher: Watcher, desk: Desk) -> None:
         self.refused: Counter[str] = Counter()
@@ -52,20 +56,22 @@ class ReportEdge:
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read one report, take it in, tell its sender."""
         request_id = uuid7()
+        dialect = DIALECTS[scope["path"]]
         try:
-            answer = await self._report(request_id, scope, receive)
+            answer = await self._report(request_id, dialect, scope, receive)
         except PeractionError as error:
             answer = tell_error(request_id, error)
-        headers: list[Header] = [(b"x-request-id", str(request_id).encode())]
-        await json(send, answer.status, answer.body, headers + _extra(answer.status))
+        await dialect.tell(send, answer, (b"x-request-id", str(request_id).encode()))
 
-    async def _report(self, request_id: UUID, scope: Scope, receive: Receive) -> Answer:
+    async def _report(
+        self, request_id: UUID, dialect: Dialect, scope: Scope, receive: Receive
+    ) -> Answer:
         read: Message | None = None
         try:
             if scope["method"] not in _METHODS:
                 raise MethodNotAllowed()
-            read = await _message(scope, receive)
-            sender = await self._sender(read)
+            read = await _message(scope, receive, dialect)
+            said, sender = await self._sender(read, dialect)
         except PeractionError as error:
             self._count(request_id, error, read)
             raise
@@ -79,19 +85,25 @@ class ReportEdge:
                 method=read.method,
                 query=read.stored_query,
                 body=read.stored_body,
-                evidence=evidence.read(read.fields),
+                evidence=evidence.read(said.fields),
             )
         )
 
-    async def _sender(self, read: Message) -> Sender:
+    async def _sender(self, read: Message, dialect: Dialect) -> tuple[Message, Sender]:
+        """The message as we would say it, and who sent it."""
         try:
-            return authenticate(read, self._snapshot(), clock.now())
+            return self._authenticated(read, dialect)
         except SignatureExpired:
             raise
         except Unauthenticated:
             # Perhaps the advertiser, its key or its token was made a moment ago.
             await self._watcher.version_check()
-            return authenticate(read, self._snapshot(), clock.now())
+            return self._authenticated(read, dialect)
+
+    def _authenticated(self, read: Message, dialect: Dialect) -> tuple[Message, Sender]:
+        snapshot = self._snapshot()
+        said = dialect.ours(read, snapshot)
+        return said, authenticate(said, snapshot, clock.now())
 
     async def _take(self, reports: list[Authenticated]) -> list[Answer | Exception]:
         return [*await self._desk.take(reports, self._snapshot())]
@@ -109,7 +121,7 @@ class ReportEdge:
         )
 
 
-async def _message(scope: Scope, receive: Receive) -> Message:
+async def _message(scope: Scope, receive: Receive, dialect: Dialect) -> Message:
     headers = dict(scope["headers"])
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > BODY_MAX:
@@ -120,6 +132,7 @@ async def _message(scope: Scope, receive: Receive) -> Message:
         query=scope["query_string"],
         headers=headers,
         body=await _body(receive),
+        names=dialect.names,
     )
 
 
@@ -136,11 +149,3 @@ async def _body(receive: Receive) -> bytes:
             raise BodyTooLarge()
         more = part.get("more_body", False)
     return body
-
-
-def _extra(status: int) -> list[Header]:
-    return {
-        401: [(b"www-authenticate", b"Peraction")],
-        405: [(b"allow", b"GET, POST")],
-        503: [(b"retry-after", b"1")],
-    }.get(status, [])

@@ -81,7 +81,8 @@ def _take_again(
         log.warning("report.batch_again", error=str(error))
         return _take(connection, reports, snapshot, now)
     except _Stale:
-        return _take(connection, reports, snapshots.load(connection), now, latest=True)
+        newest = snapshots.latest(snapshot, connection)
+        return _take(connection, reports, newest, now, latest=True)
 
 
 def _take(

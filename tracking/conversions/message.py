@@ -14,6 +14,9 @@ from network.errors import Malformed
 _SIGNING: Final = ("key_id", "ts", "nonce", "sig")
 _EVIDENCE: Final = ("click_id", "goal", "order_id", "event_id", "amount", "currency", "test")
 FIELDS: Final = frozenset(("advertiser", "token", *_SIGNING, *_EVIDENCE))
+# What a field is called by the sender -> by us.
+Names = Mapping[str, str]
+OWN_NAMES: Final[Names] = {name: name for name in FIELDS}
 SECRET: Final = frozenset(("token", "sig"))
 HIDDEN: Final = "[hidden]"
 _JSON: Final = ("application/json", "+json")
@@ -26,7 +29,7 @@ Headers = Mapping[bytes, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One request to `/postback`; `fields` are of query and body, `signing` of the query alone."""
+    """One report as it came; `fields` are of query and body, `signing` of the query alone."""
 
     method: str
     path: str
@@ -39,15 +42,23 @@ class Message:
     stored_body: str
 
 
-def read(*, method: str, path: str, query: bytes, headers: Headers, body: bytes) -> Message:
-    """Take a request apart.
+def read(
+    *,
+    method: str,
+    path: str,
+    query: bytes,
+    headers: Headers,
+    body: bytes,
+    names: Names = OWN_NAMES,
+) -> Message:
+    """Take a request apart; fields get the names that `names` gives them, others are left out.
 
     Malformed where the body is neither a form nor a JSON object, a field comes twice (two values
     of one name leave room for two readings), or a field is no UTF-8: read with stand-ins for what
     cannot be read, two orders would become one.
     """
-    in_query = _form(query)
-    in_body, stored_body = _body(headers.get(b"content-type", b""), body)
+    in_query = _form(query, names)
+    in_body, stored_body = _body(headers.get(b"content-type", b""), body, names)
     both = in_query.keys() & in_body.keys()
     if both:
         raise Malformed(f"`{min(both)}` is given twice.")
@@ -59,24 +70,24 @@ def read(*, method: str, path: str, query: bytes, headers: Headers, body: bytes)
         body=body,
         fields=in_query | in_body,
         signing=in_query,
-        stored_query=_hidden(query),
+        stored_query=_hidden(query, names),
         stored_body=stored_body,
     )
 
 
-def _body(content_type: bytes, body: bytes) -> tuple[dict[str, Any], str]:
+def _body(content_type: bytes, body: bytes, names: Names) -> tuple[dict[str, Any], str]:
     """The fields of a body, and the body as it may be kept."""
     if not body:
         return {}, ""
     kind = content_type.decode("latin-1").partition(";")[0].strip().lower()
     if kind.endswith(_JSON):
-        return _json(body)
+        return _json(body, names)
     if kind in ("", _FORM):
-        return _form(body), _hidden(body)
+        return _form(body, names), _hidden(body, names)
     raise Malformed("Send a form or JSON.")
 
 
-def _json(body: bytes) -> tuple[dict[str, Any], str]:
+def _json(body: bytes, names: Names) -> tuple[dict[str, Any], str]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -84,27 +95,28 @@ def _json(body: bytes) -> tuple[dict[str, Any], str]:
     if not isinstance(document, dict):
         raise Malformed("The body is no JSON object.")
     kept = body.decode()
-    _refuse_twice(kept)
-    if SECRET & document.keys():
-        shown = {name: HIDDEN if name in SECRET else value for name, value in document.items()}
+    _refuse_twice(kept, names)
+    secrets = {name for name in document if _is_secret(name, names)}
+    if secrets:
+        shown = {name: HIDDEN if name in secrets else value for name, value in document.items()}
         kept = orjson.dumps(shown).decode()
-    fields = {name: value for name, value in document.items() if name in FIELDS}
+    fields = {names[name]: value for name, value in document.items() if name in names}
     return {name: value for name, value in fields.items() if value is not None}, kept
 
 
-def _refuse_twice(text: str) -> None:
+def _refuse_twice(text: str, names: Names) -> None:
     """Malformed where a JSON object has a field twice, which orjson would read as the last one."""
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
-    _once(pairs)
+    _once(pairs, names)
 
 
-def _form(raw: bytes) -> dict[str, Any]:
+def _form(raw: bytes, names: Names) -> dict[str, Any]:
     """The fields of a query or a form."""
     fields: dict[str, Any] = {}
-    for name, value in _once(_pairs(raw)).items():
+    for name, value in _once(_pairs(raw), names).items():
         try:
             fields[name] = value.decode()
         except UnicodeDecodeError:
@@ -118,21 +130,27 @@ def _pairs(raw: bytes) -> Iterable[tuple[str, bytes]]:
         yield unquote_to_bytes(name).decode("utf-8", "replace"), unquote_to_bytes(value)
 
 
-def _once(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+def _once(pairs: Iterable[tuple[str, Value]], names: Names) -> dict[str, Value]:
     """The fields among names and values; Malformed where one comes twice."""
     fields: dict[str, Value] = {}
-    for name, value in pairs:
-        if name in FIELDS:
+    for said, value in pairs:
+        if said in names:
+            name = names[said]
             if name in fields:
-                raise Malformed(f"`{name}` is given twice.")
+                raise Malformed(f"`{said}` is given twice.")
             fields[name] = value
     return fields
 
 
-def _hidden(raw: bytes) -> str:
+def _is_secret(said: str, names: Names) -> bool:
+    """Whether it is a secret here, or at the address where the sender should have sent it."""
+    return said in SECRET or names.get(said) in SECRET
+
+
+def _hidden(raw: bytes, names: Names) -> str:
     """Query or form without the values of secrets, under whatever spelling of their names."""
     kept = []
     for pair in raw.decode("utf-8", "replace").replace("\0", "").split("&"):
         name = pair.partition("=")[0]
-        kept.append(f"{name}={HIDDEN}" if unquote_plus(name) in SECRET else pair)
+        kept.append(f"{name}={HIDDEN}" if _is_secret(unquote_plus(name), names) else pair)
     return "&".join(kept)

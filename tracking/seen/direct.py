@@ -5,14 +5,13 @@ the script runs is where the visitor was sent, so it is judged as a deep link: e
 offer's landing page, its host must be one that the offer lists.
 """
 
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 from network.errors import MethodNotAllowed, PeractionError
 from partners.watcher import Watcher
 from tracking.clicks import query
-from tracking.clicks.evaluate import OK
+from tracking.clicks.edge import ClickEdge, Taken
 from tracking.responses import Scope, Send, json
 from tracking.seen import links
 from tracking.seen.events import ANYBODY, refuse
@@ -25,29 +24,10 @@ _REFERRER: Final = b"ref="
 _OF_THE_FETCH: Final = (b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site")
 
 
-class Taken(Protocol):
-    """A click that is stored; its id is empty for a visitor who may not be told apart."""
-
-    @property
-    def click_id(self) -> str:
-        """The id as the world sees it."""
-
-    @property
-    def reason(self) -> str:
-        """Why it is good, or is not."""
-
-
-class Clicks(Protocol):
-    """Where clicks are judged and stored."""
-
-    async def take(self, scope: Scope, code: str, params: Mapping[str, str]) -> Taken:
-        """Judge and store a click on the link of this code. Unavailable where that cannot be."""
-
-
 class DirectClicks:
     """Answers `/d/{code}`."""
 
-    def __init__(self, watcher: Watcher, clicks: Clicks) -> None:
+    def __init__(self, watcher: Watcher, clicks: ClickEdge) -> None:
         self._watcher = watcher
         self._clicks = clicks
 
@@ -60,7 +40,7 @@ class DirectClicks:
         except PeractionError as error:
             await refuse(send, PREFIX, error)
             return
-        click_id = taken.click_id if taken.reason == OK else ""
+        click_id = taken.click_id if taken.good else ""
         await json(send, 200, {"click_id": click_id or None, "reason": taken.reason}, [ANYBODY])
 
     async def _take(self, scope: Scope) -> Taken:

@@ -4,12 +4,13 @@ from collections import Counter
 from typing import Final
 
 from partners.watcher import Watcher
+from tracking.clicks.edge import ClickEdge
+from tracking.clicks.record import Recorder
 from tracking.responses import Receive, Scope, Send
 from tracking.seen import direct, events, impressions, script
-from tracking.seen.direct import Clicks, DirectClicks
+from tracking.seen.direct import DirectClicks
 from tracking.seen.events import Events
 from tracking.seen.impressions import Impressions
-from tracking.seen.rows import Recorder
 
 PREFIXES: Final = (impressions.PREFIX, direct.PREFIX, script.PREFIX)
 
@@ -22,7 +23,7 @@ def is_ours(path: str) -> bool:
 class SeenEdge:
     """Answers `/i/{code}`, `/e`, `/d/{code}` and `/js/pa.js`."""
 
-    def __init__(self, watcher: Watcher, recorder: Recorder, clicks: Clicks) -> None:
+    def __init__(self, watcher: Watcher, recorder: Recorder, clicks: ClickEdge) -> None:
         self._impressions = Impressions(watcher, recorder)
         self._events = Events(recorder)
         self._direct = DirectClicks(watcher, clicks)

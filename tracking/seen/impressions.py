@@ -10,9 +10,9 @@ from network.ids import uuid7
 from partners.snapshot import Link
 from partners.watcher import Watcher
 from tracking.clicks import query
+from tracking.clicks.record import Recorder
 from tracking.responses import NO_STORE, Header, Scope, Send, content
 from tracking.seen import links, rows
-from tracking.seen.rows import Recorder
 
 PREFIX: Final = "/i/"
 

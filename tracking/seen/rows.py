@@ -1,42 +1,19 @@
 """Rows on their way into PostgreSQL, as lines of its COPY text format."""
 
-from collections.abc import Awaitable, Mapping
-from datetime import date
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Mapping
 from uuid import UUID
 
 from network.ids import uuid7_time
+from tracking.clicks.kinds import Entry
 from tracking.clicks.query import RESERVED, SUBS
 
-COLUMNS: Final = {
-    "impression": (
-        "id, ts, link_id, affiliate_id, offer_id, advertiser_id, source, subs, ip, user_agent,"
-        " referrer"
-    ),
-    "page_event": "id, ts, click_id, name, path",
-}
 # No text holds these: the one divides the fields until the tabs inside them are escaped, the other
 # stands for NULL.
 _DIVIDER, _NULL = RESERVED
 
 
-class Entry(NamedTuple):
-    """One row on its way: its kind, its day in UTC, and its COPY line."""
-
-    kind: str
-    day: date
-    line: str
-
-
-class Recorder(Protocol):
-    """Where rows are stored."""
-
-    def record(self, entry: Entry) -> Awaitable[None]:
-        """Queue a row; await its storage. Unavailable where there is nowhere to store it."""
-
-
 def entry(kind: str, id: UUID, *fields: str | int) -> Entry:
-    """A row of this kind; `fields` follow id and time in the order of COLUMNS, empty for NULL.
+    """A row of this kind; `fields` follow id and time in the kind's columns, empty for NULL.
 
     Texts have gone through `query.clean`.
     """

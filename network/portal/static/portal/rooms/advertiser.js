@@ -1,6 +1,7 @@
-/** The advertiser's room: the funds, what was spent on which result, and the latest of them. */
+/** The advertiser's room: the funds, the caps, what was spent on which result, and the latest. */
 
 import { get } from "../api.js";
+import { caps } from "../caps.js";
 import { conversions, worth } from "../conversions.js";
 import { money, noteBut } from "../format.js";
 import { section } from "../section.js";
@@ -19,6 +20,7 @@ const NO_FUNDS = "No deposit yet. Transfer money to the network; conversions are
 export function advertiser() {
   return [
     section("Your funds", funds),
+    section("Caps on clicks", caps),
     section("The last 30 days", () => trend([{ key: "revenue", name: "Spend" }], NOTHING)),
     section("Latest conversions", () => conversions([
       { head: "Order", cell: (row) => row.order_id ?? row.event_id ?? "–" },

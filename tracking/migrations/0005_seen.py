@@ -127,7 +127,7 @@ DROP FUNCTION drop_click_partition;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tracking", "0003_click_facts")]
+    dependencies = [("tracking", "0004_smart_clicks")]
 
     operations = [
         migrations.CreateModel(

@@ -1,0 +1,112 @@
+"""The recorder: kinds of rows together, and the spool for whatever PostgreSQL cannot take now."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from django.db import connection
+
+from network.errors import Unavailable
+from tests import factories
+from tests.tracking import spooled
+from tests.tracking.trackers import tell
+from tracking.clicks import backlog, drain, kinds, records
+from tracking.clicks.kinds import Entry
+from tracking.clicks.record import Recorder
+from tracking.clicks.spool import Spool
+from tracking.models import Click
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def link(fresh_db):
+    return factories.make_link(code="abc123")
+
+
+@pytest.fixture
+def second_kind(monkeypatch):
+    """Another kind of rows, which go to the clicks too."""
+    monkeypatch.setitem(kinds.KINDS, "second", kinds.KINDS["click"])
+    monkeypatch.setitem(kinds.COPIES, "second", kinds.COPIES["click"])
+    return "second"
+
+
+def entry(kind="click", line=None):
+    return Entry(kind, TODAY, line or spooled.line())
+
+
+def record(url, directory, *entries, bytes_max=2**20):
+    """What each entry's giver is told by a recorder that has just begun."""
+
+    async def run():
+        spool = Spool(directory, bytes_max=bytes_max)
+        recorder = Recorder(url, spool, commit_max_s=10)
+        running = asyncio.create_task(recorder.run())
+        if url != NOWHERE:
+            while recorder.spooling:
+                await asyncio.sleep(0.005)
+        told = await asyncio.gather(
+            *(recorder.record(each) for each in entries), return_exceptions=True
+        )
+        state = recorder.spooling, recorder.storing
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        spool.close()
+        return told, state
+
+    return asyncio.run(run())
+
+
+def test_kinds_that_come_together_are_one_commit(fresh_db, second_kind, tmp_path):
+    told, state = record(fresh_db.url, tmp_path, entry(), entry(second_kind), entry())
+    assert ([type(each) for each in told], state) == ([Entry] * 3, (False, True))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*), count(DISTINCT xmin::text) FROM click")
+        assert cursor.fetchone() == (3, 1)
+
+
+def test_a_bad_row_of_one_kind_does_not_fail_another(fresh_db, second_kind, tmp_path):
+    bad = entry(second_kind, "no row\n")
+    told, _ = record(fresh_db.url, tmp_path, entry(), bad, entry(second_kind), entry())
+    assert [type(each) for each in told] == [Entry, Unavailable, Entry, Entry]
+    assert Click.objects.count() == 3
+
+
+def test_without_a_database_each_kind_is_spooled_for_itself(second_kind, tmp_path):
+    told, state = record(NOWHERE, tmp_path, entry(), entry(second_kind), entry())
+    assert ([type(each) for each in told], state) == ([Entry] * 3, (True, True))
+    (path,) = backlog.paths(tmp_path)
+    found = records.decode(path.read_bytes()).records
+    assert [(each.kind, each.lines.count(b"\n")) for each in found] == [("click", 2), ("second", 1)]
+    assert {each.days for each in found} == {frozenset([TODAY])}
+
+
+def test_without_a_database_and_room_everybody_is_told_to_come_later(tmp_path):
+    (told,), state = record(NOWHERE, tmp_path, entry(), bytes_max=10)
+    assert (type(told), state) == (Unavailable, (True, False))
+
+
+def test_what_postgresql_refuses_for_now_is_spooled(fresh_db, link, tmp_path):
+    """Such as a table that is still to be migrated, or a server that only reads."""
+
+    async def story(visitor):
+        before = await visitor.get("/c/abc123")
+        await asyncio.to_thread(run_as_owner, fresh_db, "REVOKE INSERT ON click FROM {}")
+        return before, await visitor.get("/c/abc123")
+
+    answers = tell(fresh_db.url, story, spool_dir=tmp_path)
+    assert [answer.status for answer in answers] == [302, 302]
+    assert not drain.drain(tmp_path, fresh_db.url)
+    run_as_owner(fresh_db, "GRANT INSERT ON click TO {}")
+    assert drain.drain(tmp_path, fresh_db.url)
+    stored = Click.objects.values_list("destination", flat=True)
+    assert sorted(stored) == sorted(answer.headers["location"] for answer in answers)
+
+
+def run_as_owner(fresh_db, statement):
+    role = psycopg.conninfo.conninfo_to_dict(fresh_db.url)["user"]
+    with psycopg.connect(fresh_db.owner_url) as owner:
+        owner.execute(statement.format(role))

@@ -1,0 +1,38 @@
+"""How a request came about, as its headers say: a person going to a page, a page loading something,
+a browser reading ahead.
+
+Scripts in a page cannot set these headers, programs outside a browser can: they show what is
+wrong, never what is right, and older browsers say nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+# The words that `Click` keeps; "" stands for a browser that does not say.
+NAVIGATED: Final = "navigated"
+EMBEDDED: Final = "embedded"
+
+_Headers = Mapping[bytes, bytes]
+
+_AHEAD: Final = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_WORDS: Final = (b"prefetch", b"prerender", b"preview")
+
+
+def is_prefetch(headers: _Headers) -> bool:
+    """Whether the browser reads ahead, perhaps for nobody."""
+    for name in _AHEAD:
+        value = headers.get(name)
+        if value is not None:
+            value = value.lower()
+            if any(word in value for word in _WORDS):
+                return True
+    return False
+
+
+def manner(headers: _Headers) -> str:
+    """NAVIGATED to a document, EMBEDDED as an image, a frame or anything else of a page, or ""."""
+    destination = headers.get(b"sec-fetch-dest")
+    mode = headers.get(b"sec-fetch-mode")
+    if not destination or not mode:
+        return ""
+    return NAVIGATED if (mode, destination) == (b"navigate", b"document") else EMBEDDED

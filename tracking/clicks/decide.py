@@ -1,0 +1,166 @@
+"""What becomes of a visit: which offer and page, good or not and why, and where it is sent."""
+
+from random import random
+from typing import Final, NamedTuple
+
+from django.conf import settings
+
+from partners import places
+from partners.deep_links import deep_link
+from partners.places import Claim, Full
+from partners.snapshot import Landing, Link, SmartLink, Snapshot
+from tracking.clicks import landing, smart
+from tracking.clicks.evaluate import (
+    AFFILIATE_INACTIVE,
+    BAD_DEEPLINK,
+    LINK_INACTIVE,
+    OK,
+    evaluate,
+)
+from tracking.clicks.evaluate import REASONS as EVALUATED
+from tracking.clicks.privacy import Consent
+from tracking.clicks.smart import SMART_NO_OFFER
+from tracking.clicks.visit import Visit
+
+# No place can be taken while the counter is out of reach, and a guess would let a cap leak.
+CAP_UNAVAILABLE: Final = "cap_unavailable"
+CAP_REASONS: Final = (
+    *(f"cap_{scope}" for scope in ("offer", "affiliate", "source", "country", "landing")),
+    CAP_UNAVAILABLE,
+)
+REASONS: Final = (*EVALUATED, *CAP_REASONS, SMART_NO_OFFER)
+
+
+class Decision(NamedTuple):
+    """A visit as it was judged in memory; `claims` are the places in caps that it still needs."""
+
+    link: Link | None
+    affiliate_id: int
+    reason: str
+    smart_link_id: int = 0
+    page: Landing | None = None
+    deep: str = ""
+    claims: tuple[Claim, ...] = ()
+
+    def refused(self, claim: Claim | None) -> "Decision":
+        """The same visit without the place that it claimed; None where no counter was reached."""
+        return self._replace(reason=_cap_reason(self.link, claim), claims=())
+
+
+def unknown(reason: str) -> Decision:
+    """A visit to what nobody has."""
+    return Decision(None, 0, reason)
+
+
+def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> Decision:
+    """The visit of one link; `full` knows windows of caps that are closed for sure."""
+    affiliate_id = link.affiliate.id
+    reason = evaluate(link, visit)
+    if reason != OK:
+        return Decision(link, affiliate_id, reason, smart_link_id)
+    offer, params = link.offer, visit.params
+    page = deep = None
+    if "deep_link" in params:
+        deep = deep_link(params["deep_link"], offer.deep_link_hosts)
+        if deep is None:
+            return Decision(link, affiliate_id, BAD_DEEPLINK, smart_link_id)
+    elif offer.landings:
+        page = landing.choose(offer.landings, random(), params.get("landing", ""))
+    claims: tuple[Claim, ...] = ()
+    if offer.caps:
+        claims = places.claims(
+            offer.caps,
+            affiliate_id=affiliate_id,
+            source=params.get("source", ""),
+            country=visit.place.country,
+            landing_id=page.id if page else 0,
+            at=visit.at,
+        )
+        closed = full.first(claims, offer.caps)
+        if closed is not None:
+            reason, claims = _cap_reason(link, closed), ()
+    return Decision(link, affiliate_id, reason, smart_link_id, page, deep or "", claims)
+
+
+def of_smart_link(smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full: Full) -> Decision:
+    """The visit of a smart link: the offer that it is sent to, or none."""
+    affiliate = smart_link.affiliate
+    if not (smart_link.active and affiliate.active):
+        reason = AFFILIATE_INACTIVE if smart_link.active else LINK_INACTIVE
+        return Decision(None, affiliate.id, reason, smart_link.id)
+    decided: dict[int, Decision] = {}
+
+    def passes(choice: smart.Choice) -> bool:
+        link = snapshot.pair(choice.offer.id, affiliate.id)
+        if link is None:
+            return False
+        decision = of_link(link, visit, full, smart_link_id=smart_link.id)
+        decided[choice.offer.id] = decision
+        return decision.reason == OK
+
+    chosen = smart.choose(
+        smart_link,
+        passes,
+        country=visit.place.country,
+        device=visit.agent.device,
+        roll=random(),
+    )
+    if chosen is None:
+        return Decision(None, affiliate.id, SMART_NO_OFFER, smart_link.id)
+    return decided[chosen.offer.id]
+
+
+def destination(decision: Decision, visit: Visit, click_id: str) -> str:
+    """Where the visitor is sent, empty for nowhere: the offer, its fallback, or the network's."""
+    link = decision.link
+    values = _values(decision, visit, click_id)
+    if link is None:
+        fails_to = settings.NETWORK_FALLBACK_URL if decision.affiliate_id else ""
+        return landing.fallback(fails_to, values, at=visit.at) if fails_to else ""
+    offer = link.offer
+    if decision.reason != OK:
+        fails_to = offer.fallback_url or settings.NETWORK_FALLBACK_URL
+        return landing.fallback(fails_to, values, at=visit.at) if fails_to else ""
+    url = decision.page.url if decision.page else offer.landing_url
+    if decision.deep:
+        return landing.deep_landing(decision.deep, url, values, offer.utm, at=visit.at)
+    return landing.landing(url, values, offer.utm, at=visit.at)
+
+
+def parties(decision: Decision) -> tuple[int, int, int, int]:
+    """Link, affiliate, offer and advertiser, 0 for unknown."""
+    link = decision.link
+    if link is None:
+        return 0, decision.affiliate_id, 0, 0
+    return link.id, decision.affiliate_id, link.offer.id, link.offer.advertiser.id
+
+
+def _values(decision: Decision, visit: Visit, click_id: str) -> dict[str, str]:
+    """What macros stand for; a visitor who refuses consent is not told apart by a click id."""
+    place, agent, link = visit.place, visit.agent, decision.link
+    values = {
+        **visit.params,
+        "affiliate_id": str(decision.affiliate_id),
+        "country": place.country,
+        "region": place.region,
+        "device": agent.device,
+        "os": agent.os,
+        "browser": agent.browser,
+        "language": visit.language,
+        "landing": str(decision.page.id) if decision.page else "",
+    }
+    if visit.consent != Consent.REFUSED:
+        values["click_id"] = click_id
+    if link is not None:
+        values["affiliate"] = link.affiliate.code
+        values["offer"] = str(link.offer.id)
+        values["link"] = link.code
+    return values
+
+
+def _cap_reason(link: Link | None, claim: Claim | None) -> str:
+    if link is not None and claim is not None:
+        for cap in link.offer.caps:
+            if cap.id == claim[0]:
+                return f"cap_{cap.scope}"
+    return CAP_UNAVAILABLE

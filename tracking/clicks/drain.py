@@ -1,0 +1,196 @@
+"""Loads what trackers of this host have spooled, each row once; a file goes after its last commit.
+
+Everything may be done twice. A drainer that is killed between a commit and the deletion loads the
+file again, and the unique key of each row makes that nothing.
+
+The COPY that a tracker gave up may still be under way in a server process while its rows are
+inserted here. The unique index makes the later of the two wait for the earlier. Where the COPY
+commits first, these rows are left out; where it fails, on a row of ours or for itself, nothing is
+lost, because all rows of that COPY are in the file; in a deadlock one of both fails, and a file is
+simply loaded again.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from tracking.clicks import backlog, kinds, records, repeats
+from tracking.clicks.kinds import KINDS
+from tracking.clicks.records import Record
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S: Final = 1.0
+ROWS_MAX: Final = 2_000
+_BACKOFF_S: Final = (1.0, 2.0, 5.0)
+_CONNECT_MAX_S: Final = 5
+# What a killed tracker has left of a file that it never began to use.
+_FRESH_MAX_S: Final = 60
+_COLUMNS: Final = re.compile(r"[a-z_0-9]+(, [a-z_0-9]+)*", re.ASCII)
+
+
+class UnknownKind(LookupError):
+    """Rows of a kind that this release does not know."""
+
+
+def run(directory: Path, conninfo: str) -> None:
+    """Load whatever is left, for ever. Anything may end it at any moment."""
+    failures = 0
+    while True:
+        failures = 0 if drain(directory, conninfo) else failures + 1
+        time.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1] if failures else LOOK_EVERY_S)
+
+
+def drain(directory: Path, conninfo: str) -> bool:
+    """Load every file that nobody holds, the oldest first; False where some could not be."""
+    _clear(directory)
+    waiting = backlog.paths(directory)
+    if not waiting:
+        return True
+    try:
+        with psycopg.connect(
+            conninfo,
+            autocommit=True,
+            application_name="tracker drain",
+            connect_timeout=_CONNECT_MAX_S,
+        ) as connection:
+            loaded = [_tried(connection, path) for path in waiting]
+            return all(loaded)
+    except psycopg.OperationalError as error:
+        log.warning("spool.not_drained", files=len(waiting), error=str(error))
+        return False
+
+
+def _tried(connection: Connection[Any], path: Path) -> bool:
+    """Load a file; one that fails stays as it is and holds up none of the others."""
+    try:
+        with backlog.seized(path) as file:
+            if file is not None:
+                _load(connection, path, file.read())
+    except (psycopg.Error, OSError, records.UnknownFormat, UnknownKind) as error:
+        if connection.broken:
+            raise psycopg.OperationalError(str(error)) from error
+        log.error("spool.not_loaded", file=path.name, error=repr(error))
+        return False
+    return True
+
+
+def _load(connection: Connection[Any], path: Path, data: bytes) -> None:
+    """Load a file that we hold, put aside what is refused, then delete it."""
+    reading = records.decode(data)
+    refused: list[Record] = []
+    total = stored = 0
+    for record in _joined(reading.records):
+        # Not splitlines, which would split at other characters too.
+        lines = [line + b"\n" for line in record.lines.split(b"\n")[:-1]]
+        _make_partitions(connection, record)
+        stored += _insert(connection, record, lines, refused)
+        total += len(lines)
+    if refused:
+        _keep(refused, path.with_suffix(backlog.REJECTED))
+        log.error("spool.rows_refused", file=path.name, rows=len(refused))
+    if reading.damaged:
+        path.rename(path.with_suffix(backlog.DAMAGED))
+        log.error("spool.damaged", file=path.name, rows_read=total)
+    else:
+        path.unlink()
+    backlog.sync(path.parent)
+    log.info("spool.loaded", file=path.name, rows=total, stored=stored)
+
+
+def _joined(found: Sequence[Record]) -> Iterator[Record]:
+    """Neighbours of one kind together, up to ROWS_MAX or so: a commit costs the same for many."""
+    first = 0
+    rows = 0
+    for place, record in enumerate(found):
+        rows += record.lines.count(b"\n")
+        following = found[place + 1] if place + 1 < len(found) else None
+        if rows >= ROWS_MAX or following is None or following[:2] != record[:2]:
+            joined = found[first : place + 1]
+            days = frozenset[date]().union(*(each.days for each in joined))
+            yield Record(record.kind, record.columns, days, b"".join([r.lines for r in joined]))
+            first, rows = place + 1, 0
+
+
+def _insert(
+    connection: Connection[Any], record: Record, lines: list[bytes], refused: list[Record]
+) -> int:
+    """Store the lines that are not stored yet, and count them; what fails on its data is halved.
+
+    The line that is left alone goes to `refused`.
+    """
+    kind, columns = _kind(record), record.columns
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(
+                f"CREATE TEMP TABLE spooled ON COMMIT DROP AS"
+                f" SELECT {columns} FROM {kind.table} WITH NO DATA"
+            )
+            with cursor.copy(kinds.copy("pg_temp.spooled", columns)) as copy:
+                copy.write(b"".join(lines))
+            cursor.execute(
+                f"INSERT INTO {kind.table} ({columns}) SELECT {columns} FROM pg_temp.spooled"
+                " ON CONFLICT DO NOTHING"
+            )
+            stored = cursor.rowcount
+            if record.kind == "click":
+                # They come late: among them may be visitors' first clicks of those days.
+                repeats.look_again(cursor, record.days)
+            return stored
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if len(lines) > 1:
+            half = len(lines) // 2
+            return _insert(connection, record, lines[:half], refused) + _insert(
+                connection, record, lines[half:], refused
+            )
+        log.error("spool.row_refused", kind=record.kind, error=str(error).partition("\n")[0])
+        refused.append(record._replace(lines=lines[0]))
+        return 0
+
+
+def _make_partitions(connection: Connection[Any], record: Record) -> None:
+    """Make sure of the days' partitions; where that fails the default one takes the rows."""
+    for day in sorted(record.days):
+        try:
+            connection.execute("SELECT make_partition(%s, %s)", [_kind(record).table, day])
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            log.warning("spool.no_partition", day=str(day), error=str(error))
+
+
+def _kind(record: Record) -> kinds.Kind:
+    if record.kind not in KINDS or not _COLUMNS.fullmatch(record.columns):
+        raise UnknownKind(f"{record.kind} ({record.columns})")
+    return KINDS[record.kind]
+
+
+def _keep(refused: list[Record], path: Path) -> None:
+    """Keep refused rows as a spool file: renamed to `.spool`, it is tried again."""
+    fresh = path.with_suffix(backlog.FRESH)
+    with open(fresh, "wb", opener=_private) as file:
+        file.write(records.FILE_HEAD + b"".join([records.encode(record) for record in refused]))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+
+
+def _clear(directory: Path) -> None:
+    """Delete files that died before they had their name: nothing in them was answered."""
+    for path in backlog.paths(directory, backlog.FRESH):
+        with suppress(FileNotFoundError), backlog.seized(path) as file:
+            if file is not None and time.time() - path.stat().st_mtime > _FRESH_MAX_S:
+                path.unlink()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,62 @@
+"""What the tracker stores by COPY: rows of one table each, in COPY's text format."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from partners.places import Claim
+from tracking.clicks import row
+from tracking.clicks.query import RESERVED
+
+# Stands for NULL in the lines of every kind.
+_NULL: Final = RESERVED[1]
+
+# Takes the claim that was refused, None where no counter was in reach; gives another Entry.
+Otherwise = Callable[[Claim | None], Any]
+
+
+class Entry(NamedTuple):
+    """One row on its way: its kind, its day in UTC, its COPY line.
+
+    A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
+    where one of them finds no room, or None of the counters can be reached. `outcome` is what is
+    counted, `answer` what its giver does once it is stored.
+    """
+
+    kind: str
+    day: date
+    line: str
+    outcome: str = "ok"
+    answer: str = ""
+    claims: tuple[Claim, ...] = ()
+    otherwise: Otherwise | None = None
+
+
+class Kind(NamedTuple):
+    """A table that takes such rows, kept by days (`make_partition`).
+
+    `columns` are those of a line, in its order. The table's unique key is in the row itself, so a
+    row may be sent twice and is stored once.
+    """
+
+    table: str
+    columns: str
+
+
+KINDS: Final = {
+    "click": Kind(table="click", columns=row.COLUMNS),
+    "impression": Kind(
+        table="impression",
+        columns="id, ts, link_id, affiliate_id, offer_id, advertiser_id, source, subs, ip,"
+        " user_agent, referrer",
+    ),
+    "page_event": Kind(table="page_event", columns="id, ts, click_id, name, path"),
+}
+
+
+def copy(table: str, columns: str) -> str:
+    """The statement that takes lines of these columns."""
+    return f"COPY {table} ({columns}) FROM STDIN (NULL '{_NULL}')"
+
+
+COPIES: Final = {name: copy(kind.table, kind.columns) for name, kind in KINDS.items()}

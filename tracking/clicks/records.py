@@ -1,0 +1,129 @@
+"""The bytes of a spool file: records that name their rows, and in which every damage shows.
+
+A file begins with a line that names the format's version. A record is a head and a payload. The
+head holds a mark, the number of bytes and of rows, the payload's checksum and its own. The payload
+is a line of JSON (kind, columns, days) and then rows as COPY takes them; it names its columns
+itself, so that a later release still loads the file.
+"""
+
+import struct
+from collections.abc import Iterator
+from datetime import date
+from os import SEEK_CUR, SEEK_END
+from typing import IO, Final, NamedTuple
+from zlib import crc32
+
+import orjson
+
+FILE_HEAD: Final = b"peraction spool 1\n"
+_ANY_VERSION: Final = b"peraction spool "
+# Two of its bytes are in no UTF-8, so no payload holds it.
+_MARK: Final = b"\xff\xfeR\n"
+_HEAD: Final = struct.Struct(">4sIIII")
+_HEAD_CRC: Final = struct.Struct(">I")
+
+
+class UnknownFormat(ValueError):
+    """A spool file of another version than ours."""
+
+
+class Record(NamedTuple):
+    """Rows of one kind; `days` are those on which they fall, in UTC."""
+
+    kind: str
+    columns: str
+    days: frozenset[date]
+    lines: bytes
+
+
+class Reading(NamedTuple):
+    """What a file holds; `damaged` where something that may have been answered is unreadable."""
+
+    records: list[Record]
+    damaged: bool
+
+
+def encode(record: Record) -> bytes:
+    """A record as its bytes."""
+    about = {"kind": record.kind, "columns": record.columns, "days": sorted(record.days)}
+    payload = orjson.dumps(about) + b"\n" + record.lines
+    rows = record.lines.count(b"\n")
+    head = _HEAD.pack(_MARK, len(payload), rows, crc32(payload), 0)[: -_HEAD_CRC.size]
+    return head + _HEAD_CRC.pack(crc32(head)) + payload
+
+
+def decode(data: bytes) -> Reading:
+    """All sound records of a file. UnknownFormat for another version.
+
+    A record whose end is missing was being written when its writer died: nobody was answered, and
+    it is no damage. Behind damage the search goes on at the next mark.
+    """
+    records: list[Record] = []
+    at = len(FILE_HEAD) if data.startswith(FILE_HEAD) else 0
+    if at == 0 and data.startswith(_ANY_VERSION):
+        raise UnknownFormat(data[:40].partition(b"\n")[0].decode("utf-8", "replace"))
+    damaged = False
+    while at < len(data) and not _is_torn(data, at):
+        found = _head(data[at : at + _HEAD.size])
+        payload = data[at + _HEAD.size :][: found.length] if found else b""
+        if found and crc32(payload) == found.crc:
+            records.append(_record(payload))
+            at += _HEAD.size + found.length
+            continue
+        damaged = True
+        at = data.find(_MARK, at + 1)
+        if at < 0:
+            break
+    return Reading(records, damaged)
+
+
+def count_rows(file: IO[bytes]) -> int:
+    """The rows of a file by its heads alone, up to the first record that is not whole."""
+    size = file.seek(0, SEEK_END)
+    file.seek(len(FILE_HEAD))
+    return sum(_rows(file, size))
+
+
+class _Head(NamedTuple):
+    length: int
+    rows: int
+    crc: int
+
+
+def _head(raw: bytes) -> _Head | None:
+    """A head; None for bytes that are none."""
+    if len(raw) < _HEAD.size:
+        return None
+    mark, length, rows, crc, own_crc = _HEAD.unpack(raw)
+    if mark != _MARK or crc32(raw[: -_HEAD_CRC.size]) != own_crc:
+        return None
+    return _Head(length, rows, crc)
+
+
+def _is_torn(data: bytes, at: int) -> bool:
+    """Whether the file ends in a write that did not end.
+
+    Its head is short, or sound with a payload that is short. After a power cut the file may have
+    its new length already and zeros for what was to be written.
+    """
+    left = len(data) - at
+    if left < _HEAD.size:
+        return True
+    head = _head(data[at : at + _HEAD.size])
+    if head is not None:
+        return left < _HEAD.size + head.length
+    return data.count(0, at) == left
+
+
+def _record(payload: bytes) -> Record:
+    about, _, lines = payload.partition(b"\n")
+    named = orjson.loads(about)
+    days = frozenset(date.fromisoformat(day) for day in named["days"])
+    return Record(named["kind"], named["columns"], days, lines)
+
+
+def _rows(file: IO[bytes], size: int) -> Iterator[int]:
+    while (head := _head(file.read(_HEAD.size))) is not None:
+        if file.seek(head.length, SEEK_CUR) > size:
+            return
+        yield head.rows

@@ -1,0 +1,53 @@
+"""Whether a link is signed as it came: by a key of its affiliate, unchanged, and in time."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Protocol
+
+from partners.link_signature import LAST, sign
+
+MISSING: Final = "signature_missing"
+KEY_UNKNOWN: Final = "signature_key_unknown"
+INVALID: Final = "signature_invalid"
+EXPIRED: Final = "link_expired"
+REASONS: Final = (MISSING, KEY_UNKNOWN, INVALID, EXPIRED)
+
+# Later than any click, and short enough to be read as a number without a thought.
+_DIGITS_MAX: Final = 12
+
+
+class Key(Protocol):
+    """A secret and the time in which its signatures count."""
+
+    @property
+    def secret(self) -> bytes: ...
+
+    def lives(self, at: datetime) -> bool:
+        """Whether links that come at this instant may be signed with it."""
+        ...
+
+
+def check(path: str, query: bytes, keys: Mapping[str, Key], at: datetime) -> str:
+    """Why the link is not good at this instant, "" for a good one; `keys` by their ids.
+
+    The first of REASONS that holds. Whether a link is late is only said of one that is genuine.
+    """
+    signed, last, signature = query.rpartition(LAST)
+    key_id, expires = _value(signed, b"key"), _value(signed, b"expires")
+    if not (last and signature and key_id and expires):
+        return MISSING
+    key = keys.get(key_id.decode("ascii", "replace"))
+    if key is None or not key.lives(at):
+        return KEY_UNKNOWN
+    # As bytes: what is no ASCII may come too, and is compared in the same time.
+    if not hmac.compare_digest(sign(key.secret, path, signed).encode(), signature):
+        return INVALID
+    if not (expires.isdigit() and len(expires) <= _DIGITS_MAX) or at.timestamp() > int(expires):
+        return EXPIRED
+    return ""
+
+
+def _value(query: bytes, name: bytes) -> bytes:
+    """The value of the first parameter of this name, as it stands there."""
+    return (b"&" + query).partition(b"&" + name + b"=")[2].partition(b"&")[0]

@@ -1,0 +1,1 @@
+"""Insight: what the rows teach, worked out by jobs."""
