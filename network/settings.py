@@ -38,7 +38,7 @@ STATE_DIR = Path(env_str("STATE_DIR", str(ROOT / "var")))
 # Where a tracker puts clicks while PostgreSQL is away: a disk of this host that survives a restart.
 SPOOL_DIR = Path(env_str("SPOOL_DIR", str(STATE_DIR / "spool")))
 # All files there together. 0 switches the spool off: then clicks are answered 503 meanwhile.
-SPOOL_BYTES_MAX = env_int("SPOOL_BYTES_MAX", 2**30)
+SPOOL_BYTES_MAX = env_int("SPOOL_BYTES_MAX", 1_073_741_824)
 # How long a click waits for its commit before it is spooled.
 COMMIT_MAX_MS = env_int("COMMIT_MAX_MS", 250, least=1)
 

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 DRAIN_MAX_S: Final = 10.0
 GAUGE_EVERY_S: Final = 1.0
+STOP_MAX_S: Final = 5.0
 
 
 class Tracker:
@@ -63,7 +64,8 @@ class Tracker:
         await self.reports.drain(patience_s=DRAIN_MAX_S)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Not for ever: a library below may have lost that it was cancelled.
+        await asyncio.wait(self._tasks, timeout=STOP_MAX_S)
         await asyncio.to_thread(self.desk.close)
         await asyncio.to_thread(self.spool.close)
 

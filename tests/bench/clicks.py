@@ -1,4 +1,9 @@
-"""What a stored click costs beside nginx's bare redirect, at four numbers of connections."""
+"""What a stored click costs beside nginx's bare redirect, with everything on that a tracker can do.
+
+Each click is of one of a hundred signed links with ten sub ids, among a hundred thousand links and
+ten thousand offers; its offer has three targeting rules, a landing page and a cap on clicks; its
+visitor comes through a trusted proxy, from a German address, with one of many browsers.
+"""
 
 import json
 import os
@@ -7,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -18,16 +24,41 @@ from network.progress import say
 from tests.bench.load import Run, need, wrk
 from tests.bench.nginx import nginx
 from tests.running import ROOT, free_ports
-from tests.tracking.servers import serve
+from tests.tracking.servers import Server, serve
 
 CONNECTIONS = (8, 16, 64, 256)
-SUBS = "&".join(f"sub{n}=value-{n}-of-ten" for n in range(1, 11))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
+LINKS = int(os.environ.get("BENCH_LINKS", "100000"))
+OFFERS = int(os.environ.get("BENCH_OFFERS", "10000"))
+WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
+SCRIPT = Path(__file__).with_name("links.lua")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A tracker to be measured: its address, its database, what wrk needs to know, its server."""
+
+    url: str
+    database: str
+    wrk: Mapping[str, str]
+    server: Server
+    start_s: float
+
+    @property
+    def rss_mb(self) -> float:
+        """Memory of the worker that holds most, in MB."""
+        workers = subprocess.run(
+            ["ps", "-o", "rss=", "--ppid", str(self.server.process.pid)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+        return max(map(int, workers)) / 1_000
 
 
 @contextmanager
-def tracker(workers: int = 1) -> Iterator[tuple[str, str]]:
-    """A tracker on a PostgreSQL of its own with one good link: (the link's address, database)."""
+def tracker(workers: int = 1, links: int = LINKS, offers: int = OFFERS) -> Iterator[Bench]:
+    """A tracker on a PostgreSQL of its own."""
     with tempfile.TemporaryDirectory(prefix="peraction-bench-") as state:
         server = EmbeddedPostgres(Path(state))
         server.start()
@@ -40,33 +71,36 @@ def tracker(workers: int = 1) -> Iterator[tuple[str, str]]:
                 "SECRET_KEY": secrets.token_hex(32),
                 # Nobody drains a spool here, and every row is counted.
                 "COMMIT_MAX_MS": "10000",
+                "CONSENT_ABSENT": "full",
+                "TRUSTED_PROXIES": "127.0.0.1/32",
+                "PROMETHEUS_MULTIPROC_DIR": state,
             }
-            code = _prepare()
-            with serve(os.environ, log=Path(state) / "tracker.log", workers=workers) as tracker:
-                link = f"http://127.0.0.1:{tracker.port}/c/{code}?{SUBS}"
-                yield link, server.url(APP_ROLE)
+            paths, agents = Path(state) / "paths", Path(state) / "agents"
+            _run("-m", "tests.bench.scene", str(paths), str(agents), str(links), str(offers))
+            began_s = time.monotonic()
+            with serve(os.environ, log=Path(state) / "tracker.log", workers=workers) as served:
+                yield Bench(
+                    url=f"http://127.0.0.1:{served.port}/",
+                    database=server.url(APP_ROLE),
+                    wrk={"BENCH_PATHS": str(paths), "BENCH_AGENTS": str(agents)},
+                    server=served,
+                    start_s=time.monotonic() - began_s,
+                )
         finally:
             server.discard()
 
 
-def _prepare() -> str:
-    """Migrate, and make one link to one active, funded, public offer; its code."""
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--database=owner", "-v0"], cwd=ROOT, check=True
-    )
-    program = (
-        "import django; django.setup(); from tests.factories import *; print(make_link().code)"
-    )
-    made = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return made.stdout.strip()
+def _run(*words: str) -> None:
+    subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
 
 
-def _rows(database: str) -> int:
+def _counted(database: str) -> tuple[int, int]:
+    """Rows, and places taken in caps."""
     with psycopg.connect(database) as connection:
-        row = connection.execute("SELECT count(*) FROM click").fetchone()
-    return int(row[0])
+        row = connection.execute(
+            "SELECT count(*), (SELECT coalesce(sum(used), 0) FROM cap_window) FROM click"
+        ).fetchone()
+    return int(row[0]), int(row[1])
 
 
 def _show(name: str, run: Run, stored: str) -> None:
@@ -82,20 +116,30 @@ def main() -> None:
     """Measure both in turn and print the table; the last line is JSON."""
     need("nginx", "wrk")
     (port,) = free_ports(1)
-    result: dict[str, object] = {"bench": "clicks", "exact": True}
-    with tracker() as (link, database), nginx(port) as bare:
-        wrk(link, connections=64, seconds=3)  # caches warm, today's partition made
+    result: dict[str, object] = {"bench": "clicks", "exact": True, "links": LINKS, "offers": OFFERS}
+    with tracker(WORKERS) as bench, nginx(port) as bare:
+        result |= {"workers": WORKERS, "start_s": round(bench.start_s, 1)}
+        # Caches warm, today's partition made.
+        wrk(bench.url, connections=64, seconds=3, script=SCRIPT, env=bench.wrk)
         say(_row("", "conns", "per s", "p50 ms", "p99 ms", "cpu us", "failed"))
         for connections in CONNECTIONS:
             beside = wrk(bare, connections=connections, seconds=SECONDS)
             _show("nginx", beside, "")
-            before = _rows(database)
-            run = wrk(link, connections=connections, seconds=SECONDS)
+            before, taken_before = _counted(bench.database)
+            run = wrk(
+                bench.url,
+                connections=connections,
+                seconds=SECONDS,
+                script=SCRIPT,
+                env=bench.wrk,
+            )
             time.sleep(0.5)  # what was in flight when wrk hung up is being stored
-            surplus = _rows(database) - before - run.answers
+            rows, taken = _counted(bench.database)
+            surplus = rows - before - run.answers
             # wrk does not count the answers it no longer waited for: one a connection at most.
             exact = 0 <= surplus <= connections and run.failed == 0
-            _show("click", run, f"rows - answers = {surplus}")
+            exact = exact and taken - taken_before == rows - before
+            _show("click", run, f"rows - answers = {surplus}, places = rows: {exact}")
             result["exact"] = bool(result["exact"]) and exact
             suffix = "" if connections == 64 else f"_{connections}"
             result |= {
@@ -106,6 +150,7 @@ def main() -> None:
                 f"p50_ms{suffix}": round(run.p50_ms, 2),
                 f"p99_ms{suffix}": round(run.p99_ms, 2),
             }
+        result["rss_mb"] = round(bench.rss_mb)
     say(json.dumps(result))
 
 

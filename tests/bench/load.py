@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +46,26 @@ def need(*programs: str) -> None:
         )
 
 
-def wrk(url: str, *, connections: int, seconds: int) -> Run:
-    """Load `url` over keep-alive connections; one thread of wrk, so that a core is left."""
+def wrk(
+    url: str,
+    *,
+    connections: int,
+    seconds: int,
+    script: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Run:
+    """Load `url` over keep-alive connections; one thread of wrk, so that a core is left.
+
+    `script` makes the requests, in wrk's Lua, with `env` beside the environment.
+    """
     before_wrk, before = _children_us(), _busy_us()
     printed = subprocess.run(
-        ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", url],
+        [
+            *("wrk", "--latency", "-t1", f"-c{connections}", f"-d{seconds}s"),
+            *(("-s", str(script)) if script else ()),
+            url,
+        ],
+        env=os.environ | dict(env or {}),
         check=True,
         capture_output=True,
         text=True,
