@@ -59,6 +59,20 @@ def test_who_opts_out_counts_without_a_trace(fresh_db, link):
     assert (seen.ip, seen.user_agent, seen.referrer) == (None, None, None)
 
 
+def test_who_refuses_counts_without_a_trace(fresh_db, link):
+    ask(fresh_db, "/i/abc123?cons=0", user_agent="Firefox", referer="https://blog.example/")
+    seen = Impression.objects.get()
+    assert (seen.ip, seen.user_agent, seen.referrer) == (None, None, None)
+
+
+def test_an_address_is_kept_as_that_of_a_click(fresh_db, link, settings):
+    settings.CONSENT_ABSENT = "minimal"
+    ask(fresh_db, "/i/abc123")
+    settings.CLICK_IP = "none"
+    ask(fresh_db, "/i/abc123")
+    assert [each.ip for each in Impression.objects.order_by("ts")] == ["192.0.2.0", None]
+
+
 @pytest.mark.parametrize("path", ["/i/nosuchlink", "/i/", "/i/%ff%00", "/i/" + "x" * 5_000])
 def test_an_unknown_link_has_no_impressions_and_a_picture_all_the_same(fresh_db, link, path):
     async def story(visitor):
