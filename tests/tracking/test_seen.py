@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from network.ids import uuid7
 from tests import factories
 from tests.tracking.trackers import tell
-from tracking.clicks import ids, query
+from tracking.clicks import drain, ids, query
 from tracking.clicks.kinds import COPIES
 from tracking.models import Impression, PageEvent
 from tracking.seen import rows, script
@@ -143,6 +143,24 @@ def test_a_picture_says_when_its_impression_is_not_stored(fresh_db, link):
 
     answer = tell(fresh_db.url, story)
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (503, GIF, "1")
+
+
+def test_while_postgresql_is_away_both_are_spooled_and_loaded_once(fresh_db, link, tmp_path):
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        await recorder._drop(recorder._connection)
+        assert recorder.spooling
+        return [
+            await visitor.get("/i/abc123"),
+            await visitor.get(f"/e?click_id={CLICK}&name=page"),
+        ]
+
+    answers = tell(fresh_db.url, story, spool_dir=tmp_path / "spool")
+    assert [answer.status for answer in answers] == [200, 204]
+    assert (Impression.objects.count(), PageEvent.objects.count()) == (0, 0)
+    for _ in range(2):
+        assert drain.drain(tmp_path / "spool", fresh_db.url)
+        assert (Impression.objects.count(), PageEvent.objects.count()) == (1, 1)
 
 
 def test_a_beacon_tells_of_a_page(fresh_db):
