@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from partners.models import Landing
 from tests import factories
 from tests.tracking.trackers import tell
 from tracking.clicks import ids
@@ -96,6 +97,21 @@ def test_on_the_landing_host_it_is_a_click_like_any_other(fresh_db, link, header
     (told, code, params), _ = handed_on(fresh_db, path, **headers)
     assert (code, params) == ("abc123", {"sub1": "a"})
     assert b"referer" not in told
+
+
+def test_each_of_the_offers_landing_pages_is_one(fresh_db, link):
+    Landing.objects.create(
+        offer=link.offer, name="B", url="https://b.example/", created_at=factories.EVER
+    )
+    answer = ask(fresh_db, origin="https://b.example")
+    assert answer.json["reason"] == "ok"
+
+
+def test_a_host_that_the_offer_lists_is_as_good(fresh_db, link):
+    type(link.offer).objects.update(deep_link_hosts=["*.shop.example"])
+    answer = ask(fresh_db, origin="https://www.shop.example:8443")
+    assert answer.json["reason"] == "ok"
+    assert ids.read(answer.json["click_id"]) == Click.objects.get().id
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from network.ids import uuid7
 from tests import factories
 from tests.tracking.trackers import tell
-from tracking.clicks import ids, query
+from tracking.clicks import drain, ids, query
 from tracking.clicks.kinds import COPIES
 from tracking.models import Impression, PageEvent
 from tracking.seen import rows, script
@@ -57,6 +57,20 @@ def test_who_opts_out_counts_without_a_trace(fresh_db, link):
     ask(fresh_db, "/i/abc123", sec_gpc="1", user_agent="Firefox", referer="https://blog.example/")
     seen = Impression.objects.get()
     assert (seen.ip, seen.user_agent, seen.referrer) == (None, None, None)
+
+
+def test_who_refuses_counts_without_a_trace(fresh_db, link):
+    ask(fresh_db, "/i/abc123?cons=0", user_agent="Firefox", referer="https://blog.example/")
+    seen = Impression.objects.get()
+    assert (seen.ip, seen.user_agent, seen.referrer) == (None, None, None)
+
+
+def test_an_address_is_kept_as_that_of_a_click(fresh_db, link, settings):
+    settings.CONSENT_ABSENT = "minimal"
+    ask(fresh_db, "/i/abc123")
+    settings.CLICK_IP = "none"
+    ask(fresh_db, "/i/abc123")
+    assert [each.ip for each in Impression.objects.order_by("ts")] == ["192.0.2.0", None]
 
 
 @pytest.mark.parametrize("path", ["/i/nosuchlink", "/i/", "/i/%ff%00", "/i/" + "x" * 5_000])
@@ -129,6 +143,24 @@ def test_a_picture_says_when_its_impression_is_not_stored(fresh_db, link):
 
     answer = tell(fresh_db.url, story)
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (503, GIF, "1")
+
+
+def test_while_postgresql_is_away_both_are_spooled_and_loaded_once(fresh_db, link, tmp_path):
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        await recorder._drop(recorder._connection)
+        assert recorder.spooling
+        return [
+            await visitor.get("/i/abc123"),
+            await visitor.get(f"/e?click_id={CLICK}&name=page"),
+        ]
+
+    answers = tell(fresh_db.url, story, spool_dir=tmp_path / "spool")
+    assert [answer.status for answer in answers] == [200, 204]
+    assert (Impression.objects.count(), PageEvent.objects.count()) == (0, 0)
+    for _ in range(2):
+        assert drain.drain(tmp_path / "spool", fresh_db.url)
+        assert (Impression.objects.count(), PageEvent.objects.count()) == (1, 1)
 
 
 def test_a_beacon_tells_of_a_page(fresh_db):

@@ -2,7 +2,7 @@
 
 It is the same click as at `/c/{code}`: stored before the answer, with its reason. The page in which
 the script runs is where the visitor was sent, so it is judged as a deep link: elsewhere than on the
-offer's landing page, its host must be one that the offer lists.
+offer's landing pages, its host must be one that the offer lists.
 """
 
 from typing import Final
@@ -56,9 +56,12 @@ class DirectClicks:
         return await self._clicks.take(_visit(scope, _referrer(raw_query)), code, params)
 
     async def _lands(self, code: str, host: str | None) -> bool:
-        """Whether this is the host to which the link's offer leads anyway."""
+        """Whether this is a host to which the link's offer leads anyway."""
         link = await links.find(self._watcher, code)
-        return link is not None and host is not None and host == _host(link.offer.landing_url)
+        if link is None or host is None:
+            return False
+        pages = (link.offer.landing_url, *(landing.url for landing in link.offer.landings))
+        return any(host == _host(page) for page in pages)
 
 
 def _page_host(scope: Scope) -> str | None:

@@ -2,23 +2,19 @@
 
 from typing import Final
 
-from django.conf import settings
-
-from network import address
+from network import clock
 from network.errors import PeractionError
-from network.ids import uuid7
+from network.ids import uuid7_at
 from partners.snapshot import Link
 from partners.watcher import Watcher
-from tracking.clicks import query
+from tracking.clicks import privacy, query
+from tracking.clicks.privacy import Consent
 from tracking.clicks.record import Recorder
+from tracking.clicks.visit import Visit
 from tracking.responses import NO_STORE, Header, Scope, Send, content
 from tracking.seen import links, rows
 
 PREFIX: Final = "/i/"
-
-# Characters that are kept of what a browser sends.
-USER_AGENT_MAX: Final = 1_000
-REFERRER_MAX: Final = 2_000
 
 # One transparent pixel, in the 43 bytes that a GIF needs for it.
 GIF: Final = bytes.fromhex(
@@ -62,16 +58,18 @@ class Impressions:
             self.unknown += 1
             return
         params = query.parse(scope["query_string"])
+        visit = Visit(scope, params, clock.now_ms())
+        salt = self._recorder.salts.get(visit.at.date())
         row = rows.entry(
             "impression",
-            uuid7(),
+            uuid7_at(visit.ms),
             link.id,
             link.affiliate.id,
             link.offer.id,
             link.offer.advertiser.id,
             params.get("source", ""),
             rows.subs(params),
-            *_viewer(scope),
+            *_viewer(visit, salt),
         )
         await self._recorder.record(row)
 
@@ -81,25 +79,12 @@ def _in_use(link: Link) -> bool:
     return link.active and link.affiliate.active and link.offer.status == "active"
 
 
-def _viewer(scope: Scope) -> tuple[str, str, str]:
-    """Address, user agent and referrer; nothing of who opts out, whose impression still counts."""
-    headers = dict(scope["headers"])
-    if headers.get(b"sec-gpc") == b"1":
+def _viewer(visit: Visit, salt: bytes | None) -> tuple[str, str, str]:
+    """Address, user agent and referrer, as of a click; of who opts out or refuses, nothing.
+
+    The impression counts all the same.
+    """
+    if visit.consent == Consent.REFUSED or "gpc" in visit.marks:
         return "", "", ""
-    return (
-        _ip(scope) or "",
-        _text(headers.get(b"user-agent", b""), USER_AGENT_MAX),
-        _text(headers.get(b"referer", b""), REFERRER_MAX),
-    )
-
-
-def _ip(scope: Scope) -> str | None:
-    peer = (scope.get("client") or ("",))[0]
-    forwarded = []
-    if settings.TRUSTED_PROXIES:
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return address.visitor(peer, forwarded)
-
-
-def _text(raw: bytes, length_max: int) -> str:
-    return query.clean(raw.decode("utf-8", "replace"), length_max)
+    ip = privacy.stored_ip(visit.ip, visit.consent, salt)
+    return ip or "", visit.user_agent, visit.referrer
