@@ -22,7 +22,9 @@ from network.errors import BadInput, Conflict
 from partners import offers, parties
 from partners.actors import Actor
 from partners.applications import UnknownAffiliate
+from partners.links import UnknownLanding
 from partners.models import Cap, CapWindow, Offer, Role
+from partners.offers import UnknownTimeZone
 
 log = structlog.get_logger(__name__)
 
@@ -78,18 +80,6 @@ class UnknownCountry(BadInput):
     """A country is a code of ISO 3166, such as DE."""
 
     code = "unknown_country"
-
-
-class UnknownLanding(BadInput):
-    """The offer has no such landing page."""
-
-    code = "unknown_landing"
-
-
-class UnknownTimeZone(BadInput):
-    """A zone is a name of the IANA database, such as Europe/Berlin."""
-
-    code = "unknown_time_zone"
 
 
 class TooManyCaps(Conflict):

@@ -106,11 +106,8 @@ class Watcher:
         try:
             while (left_s := self._due_s() - time.monotonic()) > 0:
                 self._stir.clear()
-                # Not wait_for: before Python 3.12 it forgets that it was cancelled where what it
-                # waits for comes at the same moment, and this would look for ever.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(left_s):
-                        await self._stir.wait()
+                    await asyncio.wait_for(self._stir.wait(), left_s)
         finally:
             loop.remove_reader(socket)
 

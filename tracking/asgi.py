@@ -64,7 +64,8 @@ class Tracker:
         await self.reports.drain(patience_s=DRAIN_MAX_S)
         for task in self._tasks:
             task.cancel()
-        # Not for ever: a library below may have lost that it was cancelled.
+        # Not for ever: before Python 3.12 wait_for forgets that it was cancelled, where what it
+        # waits for comes at the same moment.
         await asyncio.wait(self._tasks, timeout=STOP_MAX_S)
         await asyncio.to_thread(self.desk.close)
         await asyncio.to_thread(self.spool.close)

@@ -22,6 +22,9 @@ from partners.models import (
 )
 from tests import configuring, factories
 
+GERMANS = {"fact": "country", "in": ["DE"]}
+HURRIED = {"fact": "prefetch", "is": True}
+
 
 def make_network(size=2):
     """Some of most things, so that there is something to change and to leave."""
@@ -137,7 +140,13 @@ CHANGES = {
     "offer comes": lambda pick: factories.make_offer(any_of(Advertiser, pick)),
     "offer is shown": given_another(Offer, "visibility", *Offer.Visibility.values),
     "offer is paused": given_another(Offer, "status", *Offer.Status.values),
-    "offer is aimed": given_another(Offer, "targeting", None, {"any": []}, {"all": [1]}),
+    "offer is aimed": given_another(
+        Offer,
+        "targeting",
+        None,
+        {"fact": "country", "in": ["DE"]},
+        {"fact": "prefetch", "is": False},
+    ),
     "offer is tagged": given_another(Offer, "utm", {}, {"utm_source": "x", "a": "{sub1}"}),
     "offer is sold": lambda pick: Offer.objects.filter(pk=any_of(Offer, pick).pk).update(
         advertiser=any_of(Advertiser, pick)
@@ -162,7 +171,7 @@ CHANGES = {
     "smart link rests": toggled(SmartLink, "active"),
     "smart link is renamed": lambda pick: SmartLink.objects.filter(
         pk=any_of(SmartLink, pick).pk
-    ).update(code=str(uuid7())[-24:]),
+    ).update(code=f"s-{uuid7().hex[-20:]}"),
     "choice": chosen,
     "choice rests": toggled(SmartOffer, "active"),
     "choice goes": removed(SmartOffer),

@@ -253,7 +253,7 @@ def test_a_qr_code_holds_the_links_address(alice, link, settings):
         ("scale=11", "?scale", "invalid_parameter"),
         ("colour=red", "?colour", "unknown_parameter"),
         ("url=https://evil.example", "?url", "bad_deeplink"),
-        ("sub1=", "?sub1", "parameter_invalid"),
+        ("sub1=", "?sub1", "invalid_parameter"),
     ],
 )
 def test_a_qr_code_of_a_bad_link_is_not_drawn(alice, link, query, pointer, code):

@@ -211,7 +211,7 @@ def test_lists_take_the_same_number_of_queries_whatever_their_length(
 
 
 LEADS = {
-    "targeting": {"rules": []},
+    "targeting": {"fact": "country", "in": ["DE"]},
     "time_zone": "Europe/Sofia",
     "deep_link_hosts": ["Shop.Example", "*.GRÜN.example", "shop.example"],
     "link_signing": "report_only",
