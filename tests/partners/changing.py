@@ -22,9 +22,6 @@ from partners.models import (
 )
 from tests import configuring, factories
 
-GERMANS = {"fact": "country", "in": ["DE"]}
-HURRIED = {"fact": "prefetch", "is": True}
-
 
 def make_network(size=2):
     """Some of most things, so that there is something to change and to leave."""
