@@ -16,6 +16,7 @@ from network import clock, crypto
 from network.errors import BadInput, Conflict, IllegalMove
 from partners.actors import Actor
 from partners.models import Affiliate, LinkKey
+from partners.snapshot import link_key_aad
 
 LIVE_KEYS: Final = 2
 
@@ -55,11 +56,6 @@ def visible(actor: Actor) -> QuerySet[LinkKey]:
     if actor.sees_all:
         return LinkKey.objects.all()
     return LinkKey.objects.filter(affiliate=actor.affiliate_id)
-
-
-def link_key_aad(affiliate_id: int, key_id: str) -> str:
-    """What a sealed link secret is bound to, so that it opens nowhere else."""
-    return f"link_key/sealed_secret/{affiliate_id}/{key_id}"
 
 
 def add(

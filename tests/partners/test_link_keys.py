@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 from network import clock, crypto
 from partners import link_keys
 from partners.models import LinkKey
+from partners.snapshot import link_key_aad
 
 URL = "/api/v1/link-keys"
 
@@ -25,7 +26,7 @@ def test_a_secret_is_shown_once_and_sealed(alice):
     assert (made.status_code, shown["key_id"], shown["expires_at"]) == (201, "site", None)
     assert alice.api.get(f"{URL}/{shown['id']}").json() == shown
     key = LinkKey.objects.get()
-    aad = link_keys.link_key_aad(alice.affiliate.pk, "site")
+    aad = link_key_aad(alice.affiliate.pk, "site")
     assert secret.encode() not in bytes(key.sealed_secret)
     assert crypto.open_(key.sealed_secret, aad=aad) == secret.encode()
 

@@ -10,7 +10,6 @@ import pytest
 from network.errors import Malformed, Unauthenticated
 from network.ids import uuid7
 from partners.models import Advertiser
-from partners.snapshot import Snapshot
 from tests import factories
 from tests.running import ROOT
 from tests.tracking.rows import make_click
@@ -23,9 +22,6 @@ from tracking.models import Conversion, Report
 
 FORM = {"content_type": "application/x-www-form-urlencoded"}
 TAKEN = b"success=true;"
-needs_table = pytest.mark.skipif(
-    "external" not in Snapshot.__slots__, reason="the tracker does not hold the table of ids yet"
-)
 
 
 @pytest.fixture
@@ -76,14 +72,12 @@ def test_a_report_is_taken_and_answered_as_its_sender_expects(fresh_db, click):
     assert "security_token=[hidden]" in report.query
 
 
-@needs_table
 def test_the_advertiser_is_whose_the_offer_is(fresh_db, click):
     (answer,) = get(fresh_db, by_offer(click))
     assert (answer.status, answer.body) == (200, TAKEN)
     assert Conversion.objects.get().order_ref == "1001"
 
 
-@needs_table
 def test_an_id_that_moved_a_moment_ago_is_known(fresh_db, click, offer):
     async def story(visitor):
         early = await visitor.get(by_offer(click, offer_id="27"))
@@ -95,14 +89,12 @@ def test_an_id_that_moved_a_moment_ago_is_known(fresh_db, click, offer):
     assert late.body == TAKEN
 
 
-@needs_table
 def test_an_id_of_ours_is_not_theirs(fresh_db, click, offer):
     (answer,) = get(fresh_db, by_offer(click, offer_id=str(offer.pk)))
     assert answer.body.startswith(b"success=false; err_msg=unknown_advertiser: ")
     assert not Report.objects.exists()
 
 
-@needs_table
 def test_a_goal_is_named_by_our_code_or_by_their_number(fresh_db, click, offer):
     factories.make_external_id(factories.make_goal(offer, "lead"), "23")
     # Their number is another goal's here.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from network.ids import uuid7
 from tests import factories
 from tests.tracking.trackers import tell
-from tracking.clicks import drain, ids, query
+from tracking.clicks import drain, ids, query, row
 from tracking.clicks.kinds import COPIES
 from tracking.models import Impression, PageEvent
 from tracking.seen import rows, script
@@ -235,7 +235,7 @@ def test_any_text_comes_back_from_the_database_as_it_was(db, texts, referrer):
     id = uuid7()
     params = {f"sub{n}": text for n, text in enumerate(texts, 1)}
     entry = rows.entry(
-        "impression", id, 1, 2, 3, 4, texts[0], rows.subs(params), "", texts[1], referrer
+        "impression", id, 1, 2, 3, 4, texts[0], row.subs(params), "", texts[1], referrer
     )
     with connection.cursor() as cursor, cursor.copy(COPIES["impression"]) as into:
         into.write(entry.line.encode())

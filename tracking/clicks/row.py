@@ -57,7 +57,7 @@ def line(row: Row) -> str:
             get("source", _NULL),
             get("sub_source", _NULL),
             get("aff_click_id", _NULL),
-            _subs(row.params),
+            subs(row.params),
             row.referrer or _NULL,
             row.language or _NULL,
         )
@@ -67,21 +67,22 @@ def line(row: Row) -> str:
         f"{row.id.hex}\t{_instant(row.id)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
         f"{row.smart_link_id}\t{row.landing_id}\t{row.reason}\t{_marks(row.marks)}\t"
         f"{_NULL if row.visitor is None else row.visitor}\t{row.origin}\t{row.agent}\t"
-        f"{_escaped(texts)}\n"
+        f"{escaped(texts)}\n"
     )
 
 
 def origin(ip: str | None, country: str, region: str) -> str:
     """The part of a line that tells where the visitor came from."""
-    return f"{ip or _NULL}\t{country or _NULL}\t{_escaped(region) if region else _NULL}"
+    return f"{ip or _NULL}\t{country or _NULL}\t{escaped(region) if region else _NULL}"
 
 
 def agent(user_agent: str, device: str, os: str, browser: str) -> str:
     """The part of a line that tells what the visitor came with."""
-    return _escaped(_DIVIDER.join([text or _NULL for text in (user_agent, device, os, browser)]))
+    return escaped(_DIVIDER.join([text or _NULL for text in (user_agent, device, os, browser)]))
 
 
-def _escaped(texts: str) -> str:
+def escaped(texts: str) -> str:
+    """Fields joined by the divider, as COPY reads them: escaped, with tabs between."""
     # The fields together and by chained replaces: each field by itself takes five times as long,
     # and str.translate longer still.
     texts = texts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
@@ -104,7 +105,7 @@ def _marks(marks: Sequence[str]) -> str:
     return "{" + ",".join(marks) + "}" if marks else _NULL
 
 
-def _subs(params: Mapping[str, str]) -> str:
+def subs(params: Mapping[str, str]) -> str:
     """An array literal without the NULLs at its end; NULL without any sub id."""
     names = _USUAL if _RARE.isdisjoint(params) else SUBS
     elements = [_element(params[name]) if name in params else "NULL" for name in names]

@@ -4,7 +4,7 @@ A dialect gives the sender's names to our fields, says the rest in our words, an
 own. From there on a report is a report, whoever's form it had.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -99,7 +99,7 @@ def _goal_code(said: str, offer: Offer | None, snapshot: Snapshot) -> str:
 
 def _moved(kind: str, said: str, snapshot: Snapshot) -> int | None:
     """The id of ours, by the table alone: the same number may be something else of ours."""
-    external: Mapping[tuple[str, str, str], int] = getattr(snapshot, "external", {})
+    external = snapshot.external
     return external.get((_TUNE, kind, said))
 
 

@@ -7,7 +7,7 @@ from network.errors import PeractionError
 from network.ids import uuid7_at
 from partners.snapshot import Link
 from partners.watcher import Watcher
-from tracking.clicks import privacy, query
+from tracking.clicks import privacy, query, row
 from tracking.clicks.privacy import Consent
 from tracking.clicks.record import Recorder
 from tracking.clicks.visit import Visit
@@ -60,7 +60,7 @@ class Impressions:
         params = query.parse(scope["query_string"])
         visit = Visit(scope, params, clock.now_ms())
         salt = self._recorder.salts.get(visit.at.date())
-        row = rows.entry(
+        seen = rows.entry(
             "impression",
             uuid7_at(visit.ms),
             link.id,
@@ -68,10 +68,10 @@ class Impressions:
             link.offer.id,
             link.offer.advertiser.id,
             params.get("source", ""),
-            rows.subs(params),
+            row.subs(params),
             *_viewer(visit, salt),
         )
-        await self._recorder.record(row)
+        await self._recorder.record(seen)
 
 
 def _in_use(link: Link) -> bool:
