@@ -165,7 +165,7 @@ def _ip(rule: Mapping[str, object], pointer: str) -> Condition:
     ranges = Ranges(network(text) for text in texts)
 
     def check(facts: Facts) -> str | None:
-        return None if facts.ip is not None and facts.ip in ranges else "ip_blocked"
+        return None if facts.ip_number is not None and facts.ip_number in ranges else "ip_blocked"
 
     return Condition(check, "ip_blocked", len(texts))
 

@@ -1,9 +1,8 @@
 """What is known about a visitor at the moment of a click, as targeting rules ask for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 DEVICES: Final = ("desktop", "phone", "tablet", "tv", "other")
 CONNECTIONS: Final = ("cable_dsl", "cellular", "corporate", "dialup", "satellite")
@@ -11,27 +10,40 @@ BOTS: Final = ("suspected", "known")
 SUBS: Final = tuple(f"sub{number}" for number in range(1, 31))
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Protocol):
     """One visit; "" stands for what is not known.
 
-    `country` is ISO 3166-1 (DE), `region` ISO 3166-2 (DE-BY), `language` the primary tag (de). `ip`
-    is the address's `network.ranges.number`. `at` is in UTC. Not frozen, because that would make
-    the making of one three times as dear, and every click makes one.
+    `country` is ISO 3166-1 (DE), `region` ISO 3166-2 (DE-BY), `language` the primary tag (de).
+    `ip_number` is `network.ranges.number` of the address. `at` is in UTC.
     """
 
-    country: str
-    region: str
-    device: str
-    os: str
-    os_version: str
-    browser: str
-    language: str
-    connection: str
-    source: str
-    subs: Mapping[str, str]
-    ip: int | None
-    bot: str
-    prefetch: bool
-    datacentre: bool
-    at: datetime
+    @property
+    def country(self) -> str: ...
+    @property
+    def region(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def os(self) -> str: ...
+    @property
+    def os_version(self) -> str: ...
+    @property
+    def browser(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def connection(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def subs(self) -> Mapping[str, str]: ...
+    @property
+    def ip_number(self) -> int | None: ...
+    @property
+    def bot(self) -> str: ...
+    @property
+    def prefetch(self) -> bool: ...
+    @property
+    def datacentre(self) -> bool: ...
+    @property
+    def at(self) -> datetime: ...

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection
 
@@ -12,6 +12,7 @@ from network.clock import EPOCH
 from partners.places import Full
 from partners.snapshot import Snapshot
 from payouts.demo.network import LOST_CODE, Placement
+from tracking.asked import Asked
 from tracking.clicks import decide, entries
 from tracking.clicks.evaluate import LINK_UNKNOWN, OK
 from tracking.clicks.kinds import COPIES
@@ -96,21 +97,18 @@ class Visitors:
         link = snapshot.links.get(code)
         decision = decide.of_link(link, visit, Full()) if link else decide.unknown(LINK_UNKNOWN)
         entry = entries.click(visit, decision, code, None)
-        return entry.answer.partition(" ")[0], entry.outcome, entry.line
+        return entry.click_id, entry.outcome, entry.line
 
-    def _request(self, code: str, placement: Placement) -> dict[str, Any]:
+    def _request(self, code: str, placement: Placement) -> Asked:
         """The request of a browser, as the tracker gets it."""
         site = placement.affiliate.person.email.partition("@")[2]
-        return {
-            "path": f"/c/{code}",
-            "query_string": b"",
-            "client": (self._address(), 0),
-            "headers": [
-                (b"user-agent", self._random.choice(_BROWSERS).encode()),
-                (b"referer", f"https://{site}/".encode()),
-                (b"accept-language", self._random.choice(_LANGUAGES).encode()),
-            ],
+        peer = self._address()
+        headers = {
+            b"user-agent": self._random.choice(_BROWSERS).encode(),
+            b"referer": f"https://{site}/".encode(),
+            b"accept-language": self._random.choice(_LANGUAGES).encode(),
         }
+        return Asked(f"/c/{code}", b"", headers, peer)
 
     def _address(self) -> str:
         """An address of the ranges that are kept for documentation."""

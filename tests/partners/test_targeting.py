@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from network.errors import BadInput
 from network.ranges import number
-from partners.facts import SUBS, Facts
+from partners.facts import SUBS
 from partners.targeting import TARGETING_REASONS, compile_tree, validate
 
 BERLIN = "Europe/Berlin"
@@ -26,10 +27,10 @@ def make_facts(**fields):
     known = {
         "country": "DE", "region": "DE-BY", "device": "phone", "os": "iOS", "os_version": "17.5.1",
         "browser": "Safari", "language": "de", "connection": "cellular", "source": "News",
-        "subs": {"sub1": "abc"}, "ip": number("192.0.2.7"), "bot": "", "prefetch": False,
+        "subs": {"sub1": "abc"}, "ip_number": number("192.0.2.7"), "bot": "", "prefetch": False,
         "datacentre": False, "at": AT,
     }  # fmt: skip
-    return Facts(**(known | fields))
+    return SimpleNamespace(**(known | fields))
 
 
 NOTHING_KNOWN = make_facts(
@@ -38,7 +39,7 @@ NOTHING_KNOWN = make_facts(
     ),
     source="",
     subs={},
-    ip=None,
+    ip_number=None,
 )
 
 
@@ -324,7 +325,7 @@ facts = st.builds(
     browser=words | st.just(""),
     source=words | st.just(""),
     subs=st.dictionaries(st.sampled_from(["sub1", "sub30"]), words),
-    ip=addresses.map(number),
+    ip_number=addresses.map(number),
     bot=st.sampled_from(["", "known", "suspected"]),
     prefetch=st.booleans(),
     datacentre=st.booleans(),
@@ -356,7 +357,9 @@ def first_reason(tree):
 def holds(leaf, visit):
     fact = leaf["fact"]
     if fact == "ip":
-        return visit.ip is not None and any(visit.ip in numbers(text) for text in leaf["in"])
+        return visit.ip_number is not None and any(
+            visit.ip_number in numbers(text) for text in leaf["in"]
+        )
     if fact == "local_time":
         return in_time(leaf, visit.at.astimezone(ZoneInfo(BERLIN)))
     if fact == "os_version":
@@ -430,5 +433,5 @@ def test_any_json_is_refused_as_bad_input_or_compiles(tree, visit):
 
 def test_addresses_of_both_kinds_are_told_apart():
     leaf = {"fact": "ip", "in": ["::/0"]}
-    assert reason(leaf, make_facts(ip=number("2001:db8::1"))) is None
-    assert reason(leaf, make_facts(ip=number(str(ip_address("192.0.2.1"))))) == "ip_blocked"
+    assert reason(leaf, make_facts(ip_number=number("2001:db8::1"))) is None
+    assert reason(leaf, make_facts(ip_number=number(str(ip_address("192.0.2.1"))))) == "ip_blocked"

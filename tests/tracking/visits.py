@@ -6,8 +6,8 @@ from uuid import UUID
 
 from network.clock import EPOCH
 from network.ids import uuid7
+from tracking.asked import Asked
 from tracking.clicks import query, row
-from tracking.clicks.row import Row
 from tracking.clicks.visit import Visit
 
 
@@ -16,20 +16,16 @@ def make_visit(
 ) -> Visit:
     """A visit of this instant; header names are written with underscores."""
     where, _, raw = path.partition("?")
-    scope = {
-        "path": where,
-        "query_string": raw.encode(),
-        "client": (peer, 50_000),
-        "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
-    }
+    said = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    request = Asked(where, raw.encode(), said, peer)
     ms = ((at or datetime.now(UTC)) - EPOCH) // timedelta(milliseconds=1)
-    return Visit(scope, query.parse(raw.encode()), ms)
+    return Visit(request, query.parse(raw.encode()), ms)
 
 
 def make_line(id: UUID | None = None, **fields: Any) -> str:
     """The COPY line of a click."""
+    id = id or uuid7()
     given = {
-        "id": id or uuid7(),
         "link": (1, 2, 3, 4),
         "smart_link_id": 0,
         "landing_id": 0,
@@ -44,4 +40,4 @@ def make_line(id: UUID | None = None, **fields: Any) -> str:
         "referrer": "",
         "language": "",
     }
-    return row.line(Row(**(given | fields)))
+    return row.line(id, id.int >> 80, **(given | fields))

@@ -1,5 +1,6 @@
 """What becomes of a visit: which offer and page, good or not and why, and where it is sent."""
 
+from collections.abc import Callable, Mapping
 from random import random
 from typing import Final, NamedTuple
 
@@ -18,7 +19,6 @@ from tracking.clicks.evaluate import (
     evaluate,
 )
 from tracking.clicks.evaluate import REASONS as EVALUATED
-from tracking.clicks.privacy import Consent
 from tracking.clicks.smart import SMART_NO_OFFER
 from tracking.clicks.visit import Visit
 
@@ -72,7 +72,7 @@ def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> 
             offer.caps,
             affiliate_id=affiliate_id,
             source=params.get("source", ""),
-            country=visit.place.country,
+            country=visit.country,
             landing_id=page.id if page else 0,
             at=visit.at,
         )
@@ -101,8 +101,8 @@ def of_smart_link(smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full:
     chosen = smart.choose(
         smart_link,
         passes,
-        country=visit.place.country,
-        device=visit.agent.device,
+        country=visit.country,
+        device=visit.device,
         roll=random(),
     )
     if chosen is None:
@@ -111,9 +111,12 @@ def of_smart_link(smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full:
 
 
 def destination(decision: Decision, visit: Visit, click_id: str) -> str:
-    """Where the visitor is sent, empty for nowhere: the offer, its fallback, or the network's."""
+    """Where the visitor is sent, empty for nowhere: the offer, its fallback, or the network's.
+
+    `click_id` is empty for a visitor who refuses consent and is not to be told apart.
+    """
     link = decision.link
-    values = _values(decision, visit, click_id)
+    values = _Values(decision, visit, click_id)
     if link is None:
         fails_to = settings.NETWORK_FALLBACK_URL if decision.affiliate_id else ""
         return landing.fallback(fails_to, values, at=visit.at) if fails_to else ""
@@ -135,27 +138,37 @@ def parties(decision: Decision) -> tuple[int, int, int, int]:
     return link.id, decision.affiliate_id, link.offer.id, link.offer.advertiser.id
 
 
-def _values(decision: Decision, visit: Visit, click_id: str) -> dict[str, str]:
-    """What macros stand for; a visitor who refuses consent is not told apart by a click id."""
-    place, agent, link = visit.place, visit.agent, decision.link
-    values = {
-        **visit.params,
-        "affiliate_id": str(decision.affiliate_id),
-        "country": place.country,
-        "region": place.region,
-        "device": agent.device,
-        "os": agent.os,
-        "browser": agent.browser,
-        "language": visit.language,
-        "landing": str(decision.page.id) if decision.page else "",
-    }
-    if visit.consent != Consent.REFUSED:
-        values["click_id"] = click_id
-    if link is not None:
-        values["affiliate"] = link.affiliate.code
-        values["offer"] = str(link.offer.id)
-        values["link"] = link.code
-    return values
+class _Values:
+    """What macros stand for; looked up one by one, because most addresses ask for one or two."""
+
+    __slots__ = ("click_id", "decision", "visit")
+
+    def __init__(self, decision: Decision, visit: Visit, click_id: str) -> None:
+        self.decision = decision
+        self.visit = visit
+        self.click_id = click_id
+
+    def get(self, name: str) -> str | None:
+        """The value of this name; None for one that the link did not bring along."""
+        ours = _OURS.get(name)
+        return ours(self) if ours else self.visit.params.get(name)
+
+
+# What we know ourselves, whatever the link says.
+_OURS: Final[Mapping[str, Callable[[_Values], str | None]]] = {
+    "click_id": lambda of: of.click_id,
+    "affiliate_id": lambda of: str(of.decision.affiliate_id),
+    "country": lambda of: of.visit.country,
+    "region": lambda of: of.visit.region,
+    "device": lambda of: of.visit.device,
+    "os": lambda of: of.visit.os,
+    "browser": lambda of: of.visit.browser,
+    "language": lambda of: of.visit.language_tag,
+    "landing": lambda of: str(of.decision.page.id) if of.decision.page else "",
+    "affiliate": lambda of: of.decision.link.affiliate.code if of.decision.link else None,
+    "offer": lambda of: str(of.decision.link.offer.id) if of.decision.link else None,
+    "link": lambda of: of.decision.link.code if of.decision.link else None,
+}
 
 
 def _cap_reason(link: Link | None, claim: Claim | None) -> str:

@@ -12,6 +12,7 @@ from network import clock
 from network.errors import PeractionError, Unavailable
 from partners.snapshot import Snapshot
 from partners.watcher import Watcher
+from tracking.asked import Asked, asked
 from tracking.clicks import decide, dialects, entries, pages, query
 from tracking.clicks.decide import Decision
 from tracking.clicks.dialects import Foreign
@@ -65,11 +66,11 @@ class ClickEdge:
         else:
             await page(send, 404, pages.NOWHERE)
 
-    async def take(self, scope: Scope, code: str, params: Mapping[str, str]) -> Taken:
+    async def take(self, asked: Asked, code: str, params: Mapping[str, str]) -> Taken:
         """Store the click of a link's code; Unavailable where it cannot be stored."""
         code = query.clean(code, CODE_MAX)
         snapshot = await self._snapshot_with(code)
-        visit = Visit(scope, params, clock.now_ms())
+        visit = Visit(asked, params, clock.now_ms())
         full = self._recorder.full
         if (link := snapshot.links.get(code)) is not None:
             decision = decide.of_link(link, visit, full)
@@ -83,14 +84,14 @@ class ClickEdge:
         """The address to go to, empty for nowhere, once the click is stored."""
         path, raw = scope["path"], scope["query_string"]
         if path.startswith(PREFIX):
-            taken = await self.take(scope, path[len(PREFIX) :], query.parse(raw))
+            taken = await self.take(asked(scope), path[len(PREFIX) :], query.parse(raw))
         elif (foreign := dialects.read(path, raw)) is not None:
-            taken = await self._take_foreign(scope, foreign)
+            taken = await self._take_foreign(asked(scope), foreign)
         else:
             return ""
         return taken.destination
 
-    async def _take_foreign(self, scope: Scope, foreign: Foreign) -> Taken:
+    async def _take_foreign(self, asked: Asked, foreign: Foreign) -> Taken:
         """The click of a link as another platform writes it."""
         snapshot = self._snapshot()
         offer_id, affiliate_id, landing_id = (
@@ -102,7 +103,7 @@ class ClickEdge:
             )
         )
         params = {**foreign.params, "landing": str(landing_id)} if landing_id else foreign.params
-        visit = Visit(scope, params, clock.now_ms())
+        visit = Visit(asked, params, clock.now_ms())
         link = snapshot.pair(offer_id, affiliate_id)
         if link is not None:
             decision = decide.of_link(link, visit, self._recorder.full)
@@ -117,8 +118,7 @@ class ClickEdge:
             decision = decision.refused(None)
         salt = self._recorder.salts.get(visit.at.date())
         stored = await self._recorder.record(entries.click(visit, decision, code, salt))
-        click_id, _, destination = stored.answer.partition(" ")
-        return Taken(click_id, stored.outcome, destination)
+        return Taken(stored.click_id, stored.outcome, stored.destination)
 
     async def _snapshot_with(self, code: str) -> Snapshot:
         """The configuration, looked at once more for a code that it does not know.

@@ -46,13 +46,16 @@ def evaluate(link: Link, visit: Visit) -> str:
         return reason
     offer = link.offer
     if offer.link_signing != "off":
-        unsigned = signing.check(visit.path, visit.query, link.affiliate.link_keys, visit.at)
+        asked = visit.asked
+        unsigned = signing.check(
+            asked.path, asked.query, visit.params, link.affiliate.link_keys, visit.at
+        )
         if unsigned and offer.link_signing == "enforced":
             return unsigned
         if unsigned and unsigned not in visit.marks:
             visit.marks.append(unsigned)
     if offer.targeting is not None:
-        return offer.targeting(visit.facts) or OK
+        return offer.targeting(visit) or OK
     return OK
 
 

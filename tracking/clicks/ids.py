@@ -2,7 +2,8 @@
 
 import hmac
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -10,15 +11,21 @@ from uuid import UUID
 
 from django.conf import settings
 
+from network.settled import settled
+
 _ID_BYTES: Final = 16
 _TAG_BYTES: Final = 8
+# What `urlsafe_b64encode` does, without its three calls.
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _FORM = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 
 
 def mint(id: UUID) -> str:
     """The external form of a click id, signed with the first of CLICK_KEYS."""
     raw = id.bytes
-    return urlsafe_b64encode(raw + _tag(settings.CLICK_KEYS[0], raw)).decode()
+    state = _first_key().copy()
+    state.update(raw)
+    return b2a_base64(raw + state.digest(), newline=False).translate(_URL_SAFE).decode()
 
 
 def read(text: str) -> UUID | None:
@@ -36,6 +43,11 @@ def _tag(key: bytes, raw: bytes) -> bytes:
     state = _keyed(key).copy()
     state.update(raw)
     return state.digest()
+
+
+@settled(1)
+def _first_key() -> blake2b:
+    return _keyed(settings.CLICK_KEYS[0])
 
 
 @lru_cache(maxsize=8)

@@ -20,14 +20,16 @@ class Entry(NamedTuple):
 
     A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
     where one of them finds no room, or None of the counters can be reached. `outcome` is what is
-    counted, `answer` what its giver does once it is stored.
+    counted; of a click, its id as the world sees it and the address that it leads to are what its
+    visitor is told once it is stored.
     """
 
     kind: str
     day: date
     line: str
     outcome: str = "ok"
-    answer: str = ""
+    click_id: str = ""
+    destination: str = ""
     claims: tuple[Claim, ...] = ()
     otherwise: Otherwise | None = None
 

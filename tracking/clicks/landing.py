@@ -6,16 +6,23 @@ the host.
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from network import clock
 from partners.deep_links import PLAIN
 from partners.vocabulary import MACROS
 from tracking.clicks.query import decoded
+
+
+class Values(Protocol):
+    """What macros stand for, by name; None for a name without a value."""
+
+    def get(self, name: str, /) -> str | None: ...
+
 
 # Parameters that an address gets unless it has them: their names with texts that may hold macros.
 Utm = tuple[tuple[str, str], ...]
@@ -49,9 +56,7 @@ def choose(pages: Sequence[_Page], roll: float, wanted: str = "") -> _Page | Non
     return None
 
 
-def landing(
-    url: str, values: Mapping[str, str], utm: Utm = (), *, at: datetime | None = None
-) -> str:
+def landing(url: str, values: Values, utm: Utm = (), *, at: datetime | None = None) -> str:
     """The landing page for a click of this instant, by default now.
 
     It gets the click id, as `click_id` where no macro asks for it, and the parameters of `utm` that
@@ -62,7 +67,7 @@ def landing(
 
 
 def deep_landing(
-    url: str, page: str, values: Mapping[str, str], utm: Utm = (), *, at: datetime | None = None
+    url: str, page: str, values: Values, utm: Utm = (), *, at: datetime | None = None
 ) -> str:
     """The deep link `url`, as `deep_link` gave it, with what the shop expects to be told.
 
@@ -80,12 +85,12 @@ def deep_landing(
     return base + ("?" + "&".join(pairs) if pairs else "") + mark + fragment
 
 
-def fallback(url: str, values: Mapping[str, str], *, at: datetime | None = None) -> str:
+def fallback(url: str, values: Values, *, at: datetime | None = None) -> str:
     """The page for clicks that fail; only its own macros tell it anything."""
     return _filled(_compiled(url, (), False), values, at)
 
 
-def _filled(parts: _Parts, values: Mapping[str, str], at: datetime | None) -> str:
+def _filled(parts: _Parts, values: Values, at: datetime | None) -> str:
     filled = list(parts)
     for place in range(1, len(parts), 2):
         value = values.get(parts[place])

@@ -14,6 +14,7 @@ from typing import Final
 from django.conf import settings
 
 from network.countries import EEA
+from network.settled import settled
 from tracking.clicks import tcf
 
 
@@ -46,8 +47,8 @@ def consent(
 
     A country that is not known may be inside the EEA and counts as such.
     """
-    by_string = _by_string(gdpr, gdpr_consent)
-    if said == _SAYS_NO or by_string == Consent.REFUSED:
+    by_string = _by_string(gdpr, gdpr_consent) if gdpr or gdpr_consent else None
+    if said == _SAYS_NO or by_string is Consent.REFUSED:
         return Consent.REFUSED
     if gpc:
         return Consent.MINIMAL
@@ -68,12 +69,12 @@ def stored_ip(ip: str | None, consent: Consent, salt: bytes | None = None) -> st
     belongs to nobody, the same for one visitor until the day's salt is another, and nothing where
     there is no salt; `none`, nothing. Without full consent `full` is `cut`.
     """
-    policy = settings.CLICK_IP
+    policy = _click_ip()
     if ip is None or policy == "none":
         return None
     if policy == "hashed":
         return _hashed(ip, salt) if salt else None
-    if policy == "full" and consent == Consent.FULL:
+    if policy == "full" and consent is Consent.FULL:
         return ip
     return _cut(ip)
 
@@ -111,6 +112,13 @@ def _by_string(gdpr: str, text: str) -> Consent | None:
     return Consent.FULL if answer.vendor else Consent.REFUSED
 
 
+@settled(1)
+def _click_ip() -> str:
+    policy: str = settings.CLICK_IP
+    return policy
+
+
+@settled(300)
 def _by_setting(country: str) -> Consent:
     absent = settings.CONSENT_ABSENT
     if absent == "minimal_in_eea":

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from tracking.clicks.query import RESERVED, SUBS
@@ -24,49 +24,48 @@ _USUAL: Final = SUBS[:10]
 _RARE: Final = frozenset(SUBS[10:])
 
 
-class Row(NamedTuple):
-    """What a click's row holds; `link` is link, affiliate, offer and advertiser, 0 for unknown.
+def line(  # noqa: PLR0913  (a row has as many fields)
+    id: UUID,
+    ms: int,
+    *,
+    link: tuple[int, int, int, int],
+    smart_link_id: int,
+    landing_id: int,
+    reason: str,
+    marks: Sequence[str],
+    visitor: int | None,
+    origin: str,
+    agent: str,
+    link_code: str,
+    destination: str,
+    params: Mapping[str, str],
+    referrer: str,
+    language: str,
+) -> str:
+    """The line of a click of these milliseconds since 1970, which its id carries too.
 
-    `origin` and `agent` are the parts made by the functions of their names. Texts are empty for
-    absent, and have gone through `query.clean`.
+    `link` is link, affiliate, offer and advertiser, 0 for unknown. `origin` and `agent` are the
+    parts made by the functions of their names. Texts are empty for absent, and have gone through
+    `query.clean`.
     """
-
-    id: UUID
-    link: tuple[int, int, int, int]
-    smart_link_id: int
-    landing_id: int
-    reason: str
-    marks: Sequence[str]
-    visitor: int | None
-    origin: str
-    agent: str
-    link_code: str
-    destination: str
-    params: Mapping[str, str]
-    referrer: str
-    language: str
-
-
-def line(row: Row) -> str:
-    """The line of a click."""
-    get = row.params.get
+    get = params.get
     texts = _DIVIDER.join(
         (
-            row.link_code,
-            row.destination,
+            link_code,
+            destination,
             get("source", _NULL),
             get("sub_source", _NULL),
             get("aff_click_id", _NULL),
-            subs(row.params),
-            row.referrer or _NULL,
-            row.language or _NULL,
+            subs(params),
+            referrer or _NULL,
+            language or _NULL,
         )
     )
-    link_id, affiliate_id, offer_id, advertiser_id = row.link
+    link_id, affiliate_id, offer_id, advertiser_id = link
     return (
-        f"{row.id.hex}\t{_instant(row.id)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
-        f"{row.smart_link_id}\t{row.landing_id}\t{row.reason}\t{_marks(row.marks)}\t"
-        f"{_NULL if row.visitor is None else row.visitor}\t{row.origin}\t{row.agent}\t"
+        f"{id.int:032x}\t{_instant(ms)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
+        f"{smart_link_id}\t{landing_id}\t{reason}\t{_marks(marks)}\t"
+        f"{_NULL if visitor is None else visitor}\t{origin}\t{agent}\t"
         f"{escaped(texts)}\n"
     )
 
@@ -89,10 +88,10 @@ def escaped(texts: str) -> str:
     return texts.replace("\t", "\\t").replace(_DIVIDER, "\t")
 
 
-def _instant(id: UUID) -> str:
-    """The time inside the id, in UTC, to the millisecond."""
-    seconds, ms = divmod(id.int >> 80, _MS_PER_S)
-    return f"{_second(seconds)}.{ms:03d}+00"
+def _instant(ms: int) -> str:
+    """The time in UTC, to the millisecond."""
+    seconds, rest = divmod(ms, _MS_PER_S)
+    return f"{_second(seconds)}.{rest:03d}+00"
 
 
 @lru_cache(maxsize=16)
@@ -107,14 +106,15 @@ def _marks(marks: Sequence[str]) -> str:
 
 def subs(params: Mapping[str, str]) -> str:
     """An array literal without the NULLs at its end; NULL without any sub id."""
-    names = _USUAL if _RARE.isdisjoint(params) else SUBS
-    elements = [_element(params[name]) if name in params else "NULL" for name in names]
-    while elements and elements[-1] == "NULL":
-        elements.pop()
-    return "{" + ",".join(elements) + "}" if elements else _NULL
+    found = list(map(params.get, _USUAL if _RARE.isdisjoint(params) else SUBS))
+    while found and found[-1] is None:
+        found.pop()
+    return "{" + ",".join(map(_element, found)) + "}" if found else _NULL
 
 
-def _element(text: str) -> str:
+def _element(text: str | None) -> str:
+    if text is None:
+        return "NULL"
     if "\\" in text or '"' in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

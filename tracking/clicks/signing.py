@@ -28,26 +28,23 @@ class Key(Protocol):
         ...
 
 
-def check(path: str, query: bytes, keys: Mapping[str, Key], at: datetime) -> str:
+def check(
+    path: str, query: bytes, params: Mapping[str, str], keys: Mapping[str, Key], at: datetime
+) -> str:
     """Why the link is not good at this instant, "" for a good one; `keys` by their ids.
 
-    The first of REASONS that holds. Whether a link is late is only said of one that is genuine.
+    The first of REASONS that holds; `params` are those of the query. Whether a link is late is only
+    said of one that is genuine.
     """
-    signed, last, signature = query.rpartition(LAST)
-    key_id, expires = _value(signed, b"key"), _value(signed, b"expires")
-    if not (last and signature and key_id and expires):
+    signed, _, signature = query.rpartition(LAST)
+    key_id, expires = params.get("key"), params.get("expires")
+    if not (signed and signature and key_id and expires):
         return MISSING
-    key = keys.get(key_id.decode("ascii", "replace"))
+    key = keys.get(key_id)
     if key is None or not key.lives(at):
         return KEY_UNKNOWN
     # As bytes: what is no ASCII may come too, and is compared in the same time.
     if not hmac.compare_digest(sign(key.secret, path, signed).encode(), signature):
         return INVALID
-    if not (expires.isdigit() and len(expires) <= _DIGITS_MAX) or at.timestamp() > int(expires):
-        return EXPIRED
-    return ""
-
-
-def _value(query: bytes, name: bytes) -> bytes:
-    """The value of the first parameter of this name, as it stands there."""
-    return (b"&" + query).partition(b"&" + name + b"=")[2].partition(b"&")[0]
+    readable = expires.isascii() and expires.isdigit() and len(expires) <= _DIGITS_MAX
+    return "" if readable and at.timestamp() <= int(expires) else EXPIRED

@@ -5,15 +5,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from django.conf import settings
-
 from network import address
-from partners.facts import Facts
+from network.settled import settled
+from tracking.asked import Asked
 from tracking.clicks import arrival, privacy, query
-from tracking.clicks.agent import agent
-from tracking.clicks.place import place
+from tracking.clicks.agent import Agent, agent
+from tracking.clicks.place import Place, place
 from tracking.clicks.privacy import Consent
-from tracking.responses import Scope
 
 # Characters that are kept of what a visitor sends.
 USER_AGENT_MAX: Final = 1_000
@@ -27,70 +25,112 @@ _Headers = Mapping[bytes, bytes]
 
 
 class Visit:
-    """One request for a link, as it is judged and stored.
+    """One request for a link, as it is judged and stored; it has the `Facts` that targeting asks.
 
     `marks` are words about what is odd. They decide nothing by themselves; an offer's targeting
     may. `params` have the names of our own links' values, whatever the link was written in.
     """
 
+    # Every click makes one: what most clicks share (a browser, a place) is worked out once, and
+    # what few are asked for only then.
     __slots__ = (
         "agent",
+        "asked",
         "at",
         "consent",
-        "facts",
         "ip",
-        "language",
         "marks",
         "ms",
         "params",
-        "path",
         "place",
-        "query",
-        "referrer",
+        "prefetch",
+        "said_language",
         "user_agent",
     )
 
-    def __init__(self, scope: Scope, params: Mapping[str, str], ms: int) -> None:
-        headers = dict(scope["headers"])
-        self.path: str = scope["path"]
-        self.query: bytes = scope["query_string"]
+    def __init__(self, asked: Asked, params: Mapping[str, str], ms: int) -> None:
+        headers = asked.headers
+        self.asked = asked
         self.params = params
         self.ms = ms
         self.at = datetime.fromtimestamp(ms / _MS_PER_S, UTC)
-        self.user_agent = _text(headers.get(b"user-agent"), USER_AGENT_MAX)
-        self.referrer = _text(headers.get(b"referer"), REFERRER_MAX)
-        self.language, tag = _language(headers.get(b"accept-language", b""))
-        self.ip = _ip(scope)
-        self.agent = agent(self.user_agent)
-        self.place = place(self.ip)
+        self.user_agent, self.agent = _browser(headers.get(b"user-agent", b""))
+        self.said_language = headers.get(b"accept-language", b"")
+        self.ip, self.place = _from_where(asked.peer, headers.get(b"x-forwarded-for"))
         gpc = privacy.opts_out(headers)
         self.consent = _consent(params, self.place.country, gpc=gpc)
-        prefetch = arrival.is_prefetch(headers)
-        self.facts = Facts(
-            country=self.place.country,
-            region=self.place.region,
-            device=self.agent.device,
-            os=self.agent.os,
-            os_version=self.agent.os_version,
-            browser=self.agent.browser,
-            language=tag,
-            connection=self.place.connection,
-            source=params.get("source", ""),
-            subs=params,
-            ip=self.place.ip_number,
-            bot=self.agent.bot,
-            prefetch=prefetch,
-            datacentre=self.place.datacentre,
-            at=self.at,
-        )
+        self.prefetch = arrival.is_prefetch(headers)
         self.marks = _marks(self, headers, gpc=gpc)
+
+    @property
+    def referrer(self) -> str:
+        """The page that the visitor comes from."""
+        return _text(self.asked.headers.get(b"referer"), REFERRER_MAX)
+
+    @property
+    def language_tag(self) -> str:
+        """The browser's first, most wanted language, as it says it."""
+        return _language(self.said_language)[0]
+
+    @property
+    def language(self) -> str:
+        """That language alone, without the country: de for de-CH."""
+        return _language(self.said_language)[1]
+
+    @property
+    def country(self) -> str:
+        return self.place.country
+
+    @property
+    def region(self) -> str:
+        return self.place.region
+
+    @property
+    def connection(self) -> str:
+        return self.place.connection
+
+    @property
+    def datacentre(self) -> bool:
+        return self.place.datacentre
+
+    @property
+    def ip_number(self) -> int | None:
+        return self.place.ip_number
+
+    @property
+    def device(self) -> str:
+        return self.agent.device
+
+    @property
+    def os(self) -> str:
+        return self.agent.os
+
+    @property
+    def os_version(self) -> str:
+        return self.agent.os_version
+
+    @property
+    def browser(self) -> str:
+        return self.agent.browser
+
+    @property
+    def bot(self) -> str:
+        return self.agent.bot
+
+    @property
+    def source(self) -> str:
+        return self.params.get("source", "")
+
+    @property
+    def subs(self) -> Mapping[str, str]:
+        return self.params
 
 
 def _marks(visit: Visit, headers: _Headers, *, gpc: bool) -> list[str]:
     marks = []
     if visit.agent.bot:
         marks.append(_BOT_MARKS[visit.agent.bot])
-    if visit.facts.prefetch:
+    if visit.prefetch:
         marks.append("prefetch")
     if visit.place.datacentre:
         marks.append("datacentre")
@@ -126,9 +166,14 @@ def _language(raw: bytes) -> tuple[str, str]:
     return text, text.partition("-")[0].lower()
 
 
-def _ip(scope: Scope) -> str | None:
-    peer = (scope.get("client") or ("",))[0]
-    forwarded = []
-    if settings.TRUSTED_PROXIES:
-        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return address.visitor(peer, forwarded)
+@lru_cache(maxsize=20_000)
+def _browser(raw: bytes) -> tuple[str, Agent]:
+    text = _text(raw, USER_AGENT_MAX)
+    return text, agent(text)
+
+
+@settled(50_000)
+def _from_where(peer: str, forwarded: bytes | None) -> tuple[str | None, Place]:
+    """The visitor's address, and where that is."""
+    ip = address.visitor(peer, [] if forwarded is None else [forwarded])
+    return ip, place(ip)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from network.errors import MethodNotAllowed, PeractionError
 from partners.watcher import Watcher
+from tracking.asked import Asked, asked
 from tracking.clicks import query
 from tracking.clicks.edge import ClickEdge, Taken
 from tracking.responses import Scope, Send, json
@@ -53,7 +54,7 @@ class DirectClicks:
         else:
             # The port is the page's own business.
             params["deep_link"] = f"https://{host}/" if host else "null"
-        return await self._clicks.take(_visit(scope, _referrer(raw_query)), code, params)
+        return await self._clicks.take(_asked(scope, _referrer(raw_query)), code, params)
 
     async def _lands(self, code: str, host: str | None) -> bool:
         """Whether this is a host to which the link's offer leads anyway."""
@@ -85,7 +86,8 @@ def _referrer(raw_query: bytes) -> bytes:
     return b""
 
 
-def _visit(scope: Scope, referrer: bytes) -> Scope:
+def _asked(scope: Scope, referrer: bytes) -> Asked:
     """The request as if its visitor had followed a redirect, without what only a fetch tells."""
-    headers = [pair for pair in scope["headers"] if pair[0] not in _OF_THE_FETCH]
-    return {**scope, "headers": [*headers, (b"referer", referrer)] if referrer else headers}
+    said = asked(scope)
+    headers = {name: value for name, value in said.headers.items() if name not in _OF_THE_FETCH}
+    return said._replace(headers={**headers, b"referer": referrer} if referrer else headers)

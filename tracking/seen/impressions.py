@@ -7,6 +7,7 @@ from network.errors import PeractionError
 from network.ids import uuid7_at
 from partners.snapshot import Link
 from partners.watcher import Watcher
+from tracking.asked import asked
 from tracking.clicks import privacy, query, row
 from tracking.clicks.privacy import Consent
 from tracking.clicks.record import Recorder
@@ -58,7 +59,7 @@ class Impressions:
             self.unknown += 1
             return
         params = query.parse(scope["query_string"])
-        visit = Visit(scope, params, clock.now_ms())
+        visit = Visit(asked(scope), params, clock.now_ms())
         salt = self._recorder.salts.get(visit.at.date())
         seen = rows.entry(
             "impression",
