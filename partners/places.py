@@ -6,6 +6,10 @@
     await places.commit(connection, windows)            # the counters, and COMMIT
     full.learn(windows)
 
+Nearly always it needs less. `taking` is a statement for the message that stores the clicks: it
+takes as many places as the batch claims, or as there are. `taken` says what it took; where that is
+not what the clicks use in the end, or a window is new, all is taken back and the long way begins.
+
 Windows are locked in one order, by (cap, start, key), so no two batches wait for each other; the
 check on the counter stands should all this be wrong.
 """
@@ -37,7 +41,7 @@ SELECT cap_window.cap_id, cap_window.starts_at, cap_window.key, limit_count, use
 FROM (VALUES {}) AS wanted (cap_id, starts_at, key)
 JOIN cap_window ON cap_window.cap_id = wanted.cap_id
     AND cap_window.starts_at = wanted.starts_at AND cap_window.key = wanted.key
-ORDER BY cap_window.cap_id, cap_window.starts_at, cap_window.key
+ORDER BY cap_window.cap_id, cap_window.starts_at, cap_window.key COLLATE "C"
 FOR UPDATE OF cap_window
 """
 
@@ -48,7 +52,7 @@ INSERT INTO cap_window (cap_id, starts_at, key, ends_at, limit_count, used)
 SELECT cap.id, wanted.starts_at, wanted.key, wanted.ends_at::timestamptz, cap.limit_count, 0
 FROM (VALUES {}) AS wanted (cap_id, starts_at, key, ends_at)
 JOIN cap ON cap.id = wanted.cap_id
-ORDER BY cap.id, wanted.starts_at, wanted.key
+ORDER BY cap.id, wanted.starts_at, wanted.key COLLATE "C"
 FOR SHARE OF cap
 ON CONFLICT (cap_id, starts_at, key) DO NOTHING
 """
@@ -159,6 +163,40 @@ def claims(
         starts_at, ends_at = window(cap.period, cap.time_zone, at)
         found.append((cap.id, starts_at, key, ends_at))
     return tuple(found)
+
+
+def taking(connection: AsyncConnection[Any], wanted: Mapping[Claim, int]) -> str:
+    """The statement that takes so many places in these windows, or what is left there."""
+    claims = sorted(wanted, key=_order)
+    caps = ",".join([str(claim[0]) for claim in claims])
+    starts = ",".join([claim[1].isoformat() for claim in claims])
+    keys = Literal([_storable(claim[2]) for claim in claims]).as_string(connection)
+    places = ",".join([str(wanted[claim]) for claim in claims])
+    return f"SELECT take_places('{{{caps}}}', '{{{starts}}}', {keys}, '{{{places}}}')"
+
+
+def taken(answer: bytes | None, wanted: Mapping[Claim, int]) -> Windows | None:
+    """The windows as they were before `taking`, from its answer; None where one is new."""
+    if answer is None:
+        return None
+    numbers = [int(number) for number in answer[1:-1].split(b",")]
+    claims = sorted(wanted, key=_order)
+    return {
+        claim: Places(limit, used)
+        for claim, used, limit in zip(claims, numbers[::2], numbers[1::2], strict=True)
+    }
+
+
+def suits(windows: Windows, wanted: Mapping[Claim, int]) -> bool:
+    """Whether what the clicks use, after `reserve`, is what `taking` took."""
+    return all(
+        places.taken == min(wanted[claim], places.limit - places.used)
+        for claim, places in windows.items()
+    )
+
+
+def _order(claim: Claim) -> _Key:
+    return claim[:3]
 
 
 async def begin(connection: AsyncConnection[Any], wanted: Iterable[Claim]) -> Windows:

@@ -10,16 +10,18 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from psycopg.pq.abc import PGresult
 
 from network import clock
 from network.errors import Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
 from partners import places
-from partners.places import Full
+from partners.places import Claim, Full, Windows
 from tracking import metrics
 from tracking.batches import Batches
 from tracking.clicks import salts
+from tracking.clicks.commit import commit
 from tracking.clicks.kinds import COPIES, KINDS, Entry
 from tracking.clicks.records import Record
 from tracking.clicks.spool import Spool
@@ -133,11 +135,7 @@ class Recorder:
         try:
             with hanging_up(connection, patience_s=self._commit_max_s):
                 await self._make_partitions(connection, entries)
-                if any(entry.claims for entry in entries):
-                    stored: Sequence[Entry] = await self._copy_within_caps(connection, entries)
-                else:
-                    await _copy(connection, entries)
-                    stored = entries
+                stored = await self._commit(connection, entries)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             await connection.rollback()
             if len(entries) == 1:
@@ -155,21 +153,30 @@ class Recorder:
         _count(stored, seconds=time.perf_counter() - began_s)
         return stored
 
-    async def _copy_within_caps(
+    async def _commit(
         self, connection: AsyncConnection[Any], entries: Sequence[Entry]
     ) -> Sequence[Entry]:
-        """One transaction: places in caps are locked, given in the order of receipt, and taken
-        with the rows; who finds none is stored as its `otherwise` says.
+        """Store all at once; who finds no place in a cap is stored as its `otherwise` says."""
+        wanted = Counter([claim for entry in entries for claim in entry.claims])
+        batch = _Batch(entries, wanted)
+        taking = [places.taking(connection, wanted)] if wanted else []
+        if await commit(connection, [*taking, *batch.copies], batch.lines):
+            self.full.learn(batch.windows)
+            return batch.entries
+        return await self._commit_in_turn(connection, entries)
+
+    async def _commit_in_turn(
+        self, connection: AsyncConnection[Any], entries: Sequence[Entry]
+    ) -> Sequence[Entry]:
+        """The same with a window that is new, or a click that one cap refuses and another takes.
+
+        The windows are locked first, and their places taken when it is known how many.
         """
-        wanted = [claim for entry in entries for claim in entry.claims]
-        windows = await places.begin(connection, wanted)
-        refused = places.reserve(windows, [entry.claims for entry in entries])
-        decided = [
-            entry if claim is None or entry.otherwise is None else entry.otherwise(claim)
-            for entry, claim in zip(entries, refused, strict=True)
-        ]
+        windows = await places.begin(connection, [c for entry in entries for c in entry.claims])
+        decided = _decided(entries, windows)
         for kind, part in _by_kind(decided).items():
-            await _copy_kind(connection, kind, part)
+            async with connection.cursor() as cursor, cursor.copy(COPIES[kind]) as copy:
+                await copy.write(_lines(part))
         await places.commit(connection, windows)
         self.full.learn(windows)
         return decided
@@ -208,21 +215,47 @@ class Recorder:
             self._made.add((kind, day))
 
 
-async def _copy(connection: AsyncConnection[Any], entries: Sequence[Entry]) -> None:
-    """One commit for all; rows of one kind, as nearly always, need no transaction around it."""
-    parts = _by_kind(entries)
-    if len(parts) == 1:
-        for kind, part in parts.items():
-            await _copy_kind(connection, kind, part)
-        return
-    async with connection.transaction():
-        for kind, part in parts.items():
-            await _copy_kind(connection, kind, part)
+class _Batch:
+    """Entries on their way into one commit, decided when PostgreSQL says what places there are."""
+
+    def __init__(self, entries: Sequence[Entry], wanted: Mapping[Claim, int]) -> None:
+        self.entries = entries
+        self.windows: Windows = {}
+        self._wanted: Final = wanted
+        # What takes the place of an entry is of its kind.
+        self._kinds: Final = list(_by_kind(entries))
+        self._given = 0
+
+    @property
+    def copies(self) -> list[str]:
+        """The statements that take the lines, one for each kind."""
+        return [COPIES[kind] for kind in self._kinds]
+
+    def lines(self, results: Sequence[PGresult]) -> bytes | None:
+        """The lines of the next kind; None where the places that were taken do not suit."""
+        if self._wanted and not self._given and not self._decide(results[0].get_value(0, 0)):
+            return None
+        kind = self._kinds[self._given]
+        self._given += 1
+        return _lines(_by_kind(self.entries)[kind])
+
+    def _decide(self, answer: bytes | None) -> bool:
+        windows = places.taken(answer, self._wanted)
+        if windows is None:
+            return False
+        self.entries, self.windows = _decided(self.entries, windows), windows
+        return places.suits(windows, self._wanted)
 
 
-async def _copy_kind(connection: AsyncConnection[Any], kind: str, entries: Sequence[Entry]) -> None:
-    async with connection.cursor() as cursor, cursor.copy(COPIES[kind]) as copy:
-        await copy.write(_lines(entries))
+def _decided(entries: Sequence[Entry], windows: Windows) -> Sequence[Entry]:
+    """The entries with places for all that they claim, or what takes the place of those without."""
+    refused = places.reserve(windows, [entry.claims for entry in entries])
+    if not any(refused):
+        return entries
+    return [
+        entry if claim is None or entry.otherwise is None else entry.otherwise(claim)
+        for entry, claim in zip(entries, refused, strict=True)
+    ]
 
 
 def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
