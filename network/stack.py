@@ -216,9 +216,9 @@ class Stack:
         return [
             Child(
                 name="tracker",
-                argv=[*granian, "--port", str(self._tracker_port), "--interface", "asgi",
-                      "--workers", self._environ.get("TRACKER_WORKERS") or "1",
-                      "tracking.asgi:app"],
+                argv=[sys.executable, "-m", "tracking", "--host", _HOST,
+                      "--port", str(self._tracker_port),
+                      "--workers", self._environ.get("TRACKER_WORKERS") or "1"],
                 env=env | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics())},
                 ready_url=f"{self._tracker_url}/healthz",
             ),

@@ -119,10 +119,11 @@ class Running:
         return pids
 
     def tracker_worker(self) -> int | None:
-        """The process that answers, below the tracker's leader; None while there is none."""
+        """A process that answers, below the tracker's leader; None while there is none."""
         for tasks in Path(f"/proc/{self.pids().get('tracker')}/task").glob("*/children"):
             for pid in tasks.read_text().split():
-                return int(pid)
+                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
         return None
 
     def manage(self, *words: str, stdin: str = "") -> str:

@@ -38,7 +38,7 @@ CENT_MICROS = 10_000
 def running(tmp_path: Path) -> Iterator[Running]:
     """A network on the first day of the log."""
     # A report whose click is still spooled waits, and days pass in a moment here.
-    running = Running(tmp_path, settings={"WAIT_HOURS": "100000"})
+    running = Running(tmp_path, tracker_workers=2, settings={"WAIT_HOURS": "100000"})
     running.clock.set(datetime(1997, 1, 1, tzinfo=UTC))
     yield running.start()
     running.stop()

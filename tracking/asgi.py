@@ -133,14 +133,14 @@ class App:
     """The ASGI callable: begins and ends a Tracker with the server's worker."""
 
     def __init__(self) -> None:
-        self._tracker: Tracker | None = None
+        self.tracker: Tracker | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of a worker."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif scope["type"] == "http" and self._tracker is not None:
-            await self._tracker.handle(scope, receive, send)
+        elif scope["type"] == "http" and self.tracker is not None:
+            await self.tracker.handle(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -148,14 +148,14 @@ class App:
         place.atlas()
         metrics.begin()
         # The database may be away: then clicks are answered 503 until a configuration is there.
-        self._tracker = Tracker(
+        self.tracker = Tracker(
             conninfo(settings.DATABASES["default"]),
             Spool(settings.SPOOL_DIR, bytes_max=settings.SPOOL_BYTES_MAX),
             click_max_s=settings.COMMIT_MAX_MS / 1000,
         )
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._tracker.close()
+        await self.tracker.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

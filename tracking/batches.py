@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -13,6 +14,8 @@ log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Settle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
+# Is called with an item's result on the event loop, and raises nothing.
+Tell = Callable[[Result | Exception], None]
 
 
 class Batches(Generic[Item, Result]):
@@ -39,19 +42,23 @@ class Batches(Generic[Item, Result]):
         self._few: Final = few
         self._linger_s: Final = linger_s
         self._items: list[Item] = []
-        self._givers: list[asyncio.Future[Result]] = []
+        self._givers: list[Tell[Result]] = []
         self._arrived = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
     def add(self, item: Item) -> asyncio.Future[Result]:
         """Queue an item; await the result. Unavailable where too many wait already."""
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self.give(item, partial(_settle_future, future))
+        return future
+
+    def give(self, item: Item, tell: Tell[Result]) -> None:
+        """Queue an item whose result is told by a call. Unavailable where too many wait already."""
         if len(self._items) >= self._waiting_max:
             raise Unavailable("too much at once")
-        giver: asyncio.Future[Result] = self._loop.create_future()
         self._items.append(item)
-        self._givers.append(giver)
+        self._givers.append(tell)
         self._arrived.set()
-        return giver
 
     async def run(self) -> None:
         """Settle batches until cancelled; what waits then is Unavailable."""
@@ -63,8 +70,8 @@ class Batches(Generic[Item, Result]):
                     await asyncio.sleep(self._linger_s)
                 size = await self._settle_next()
         finally:
-            for giver in self._givers:
-                _tell(giver, Unavailable("stopped"))
+            for tell in self._givers:
+                tell(Unavailable("stopped"))
 
     async def drain(self, *, patience_s: float) -> None:
         """Return when nothing waits any more, or after `patience_s`."""
@@ -84,22 +91,22 @@ class Batches(Generic[Item, Result]):
             log.exception("batch.failed", size=len(items))
             results = [PeractionError()] * len(items)
         except asyncio.CancelledError:
-            for giver in givers:
-                _tell(giver, Unavailable("stopped"))
+            for tell in givers:
+                tell(Unavailable("stopped"))
             raise
-        for giver, result in zip(givers, results, strict=True):
-            _tell(giver, result)
+        for tell, result in zip(givers, results, strict=True):
+            tell(result)
         # Only now: `drain` waits for what is under way too.
         if not self._items:
             self._arrived.clear()
         return len(items)
 
 
-def _tell(giver: asyncio.Future[Result], result: Result | Exception) -> None:
+def _settle_future(future: asyncio.Future[Result], result: Result | Exception) -> None:
     # A visitor who has gone away cancels the wait, not the row.
-    if giver.done():
+    if future.done():
         return
     if isinstance(result, Exception):
-        giver.set_exception(result)
+        future.set_exception(result)
     else:
-        giver.set_result(result)
+        future.set_result(result)

@@ -19,23 +19,28 @@ async def content(
     send: Send, status: int, headers: Iterable[Header] = (), body: bytes = b""
 ) -> None:
     """These bytes with these headers and their length."""
-    length = (b"content-length", str(len(body)).encode())
-    headers = (*headers, length, (b"x-content-type-options", b"nosniff"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await _send(send, status, (*headers, *_measured(body)), body)
+
+
+def redirect_headers(url: str) -> tuple[Header, ...]:
+    """The headers of a redirect, which no one keeps: the next click is to be seen too."""
+    return (b"location", url.encode("ascii")), NO_STORE, (b"content-length", b"0")
 
 
 async def redirect(send: Send, url: str) -> None:
     """302 and never 301, which browsers remember, so that repeated clicks would not be seen."""
-    headers = ((b"location", url.encode("ascii")), NO_STORE, (b"content-length", b"0"))
-    await send({"type": "http.response.start", "status": 302, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await _send(send, 302, redirect_headers(url), b"")
+
+
+def page_headers(html: bytes, headers: Iterable[Header] = ()) -> tuple[Header, ...]:
+    """The headers of an HTML page that runs nothing and loads nothing, and that no one keeps."""
+    guard = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
+    return _described(b"text/html; charset=utf-8", html, (guard, *headers))
 
 
 async def page(send: Send, status: int, html: bytes, headers: Iterable[Header] = ()) -> None:
     """An HTML page that runs nothing and loads nothing."""
-    guard = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
-    await _send(send, status, b"text/html; charset=utf-8", html, (guard, *headers))
+    await _send(send, status, page_headers(html, headers), html)
 
 
 async def json(
@@ -44,15 +49,26 @@ async def json(
     """A JSON object; a problem document (RFC 9457) from status 400 on."""
     fault = status >= HTTPStatus.BAD_REQUEST
     kind = b"application/problem+json" if fault else b"application/json"
-    await _send(send, status, kind, orjson.dumps(body), headers)
+    content = orjson.dumps(body)
+    await _send(send, status, _described(kind, content, headers), content)
 
 
 async def text(send: Send, status: int, words: str, headers: Iterable[Header] = ()) -> None:
     """Plain text."""
-    await _send(send, status, b"text/plain; charset=utf-8", words.encode(), headers)
+    content = words.encode()
+    described = _described(b"text/plain; charset=utf-8", content, headers)
+    await _send(send, status, described, content)
 
 
-async def _send(
-    send: Send, status: int, kind: bytes, body: bytes, headers: Iterable[Header]
-) -> None:
-    await content(send, status, ((b"content-type", kind), NO_STORE, *headers), body)
+def _described(kind: bytes, body: bytes, headers: Iterable[Header]) -> tuple[Header, ...]:
+    return (b"content-type", kind), NO_STORE, *headers, *_measured(body)
+
+
+def _measured(body: bytes) -> tuple[Header, ...]:
+    length = str(len(body)).encode()
+    return (b"content-length", length), (b"x-content-type-options", b"nosniff")
+
+
+async def _send(send: Send, status: int, headers: tuple[Header, ...], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -46,14 +46,12 @@ class Bench:
 
     @property
     def rss_mb(self) -> float:
-        """Memory of the worker that holds most, in MB."""
-        workers = subprocess.run(
-            ["ps", "-o", "rss=", "--ppid", str(self.server.process.pid)],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.split()
-        return max(map(int, workers)) / 1_000
+        """Memory of the process that holds most, in MB."""
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pgid=,rss="], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+        rows = [map(int, line.split()) for line in listed]
+        return max(rss for group, rss in rows if group == self.server.process.pid) / 1_000
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from tests.running import ROOT, eventually, free_ports
 from tests.tracking.servers import is_ready
 
 CODE = "abc123"
-GRANIAN = ("-m", "granian", "--no-ws", "--interface", "asgi", "--log-level", "warning")
 _MADE = f"import django; django.setup(); from tests.factories import *; make_link(code='{CODE}')"
 
 
@@ -63,7 +62,7 @@ class Host:
             self.postgres.start()
             return
         words = {
-            "tracker": [*GRANIAN, "--port", str(self.port), "tracking.asgi:app"],
+            "tracker": ["-m", "tracking", "--port", str(self.port)],
             "drainer": ["manage.py", "tracker", "drain"],
         }[name]
         with (self.state / f"{name}.log").open("ab") as log:
@@ -89,8 +88,7 @@ class Host:
 
     def worker(self) -> int:
         """The process of the tracker that answers."""
-        children = Path(f"/proc/{self._processes['tracker'].pid}/task").glob("*/children")
-        return int("".join([path.read_text() for path in children]).split()[0])
+        return self._processes["tracker"].pid
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         """What the tracker says of itself: (status, body) of /readyz."""

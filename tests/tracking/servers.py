@@ -15,7 +15,7 @@ from tests.running import ROOT, eventually, free_ports
 
 @dataclass(frozen=True)
 class Server:
-    """A server under granian."""
+    """A server and the processes that belong to it."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -32,15 +32,18 @@ def serve(
     *,
     log: Path,
     workers: int = 1,
-    app: str = "tracking.asgi:app",
+    app: str = "tracking",
     ready: str = "/readyz",
 ) -> Iterator[Server]:
-    """A server of `app` that answers 200 at `ready`, for as long as this lasts."""
+    """A server of `app` that answers 200 at `ready`, for as long as this lasts.
+
+    The tracker, which has a server of its own, or an ASGI app under granian.
+    """
     (port,) = free_ports(1)
+    granian = ("-m", "granian", "--no-ws", "--interface", "asgi", "--log-level", "warning", app)
     command = [
-        sys.executable, "-m", "granian", "--no-ws", "--interface", "asgi", "--host", "127.0.0.1",
-        "--port", str(port), "--workers", str(workers), "--log-level", "warning",
-        app,
+        sys.executable, *(("-m", app) if app == "tracking" else granian), "--host", "127.0.0.1",
+        "--port", str(port), "--workers", str(workers),
     ]  # fmt: skip
     own = {"SPOOL_DIR": str(log.parent / "spool")}
     with log.open("wb") as output:

@@ -10,25 +10,28 @@ from typing import Final, NamedTuple
 
 from network import clock
 from network.errors import PeractionError, Unavailable
-from partners.snapshot import Snapshot
+from partners.snapshot import Link, Snapshot
 from partners.watcher import Watcher
 from tracking.asked import Asked, asked
+from tracking.batches import Tell
 from tracking.clicks import decide, dialects, entries, pages, query
 from tracking.clicks.decide import Decision
 from tracking.clicks.dialects import Foreign
 from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
+from tracking.clicks.kinds import Entry
 from tracking.clicks.record import Recorder
 from tracking.clicks.visit import Visit
 from tracking.responses import Header, Scope, Send, page, redirect
 
 PREFIX: Final = "/c/"
+_PREFIX_BYTES: Final = PREFIX.encode()
 
 # Characters that are kept of a link's code.
 CODE_MAX: Final = 64
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
 _METHODS: Final = ("GET", "HEAD")
-_RETRY: Final[Header] = (b"retry-after", b"1")
+RETRY: Final[Header] = (b"retry-after", b"1")
 
 
 class Taken(NamedTuple):
@@ -59,12 +62,29 @@ class ClickEdge:
         try:
             destination = await self._destination(scope)
         except PeractionError:
-            await page(send, 503, pages.LATER, [_RETRY])
+            await page(send, 503, pages.LATER, [RETRY])
             return
         if destination:
             await redirect(send, destination)
         else:
             await page(send, 404, pages.NOWHERE)
+
+    def known(self, path: bytes) -> Link | None:
+        """The link of `/c/{code}`, if the configuration has it as it stands there."""
+        snapshot = self._watcher.snapshot
+        if snapshot is None or not path.startswith(_PREFIX_BYTES):
+            return None
+        return snapshot.links.get(path[len(_PREFIX_BYTES) :].decode("latin-1"))
+
+    def give(self, link: Link, asked: Asked, tell: Tell[Entry]) -> None:
+        """Queue the click of a known link; what was stored of it is told by a call.
+
+        Unavailable where it cannot be queued. What `answer` does for any link, without a task and a
+        future for each click.
+        """
+        visit = Visit(asked, query.parse(asked.query), clock.now_ms())
+        decision = decide.of_link(link, visit, self._recorder.full)
+        self._recorder.give(self._entry(visit, decision, link.code), tell)
 
     async def take(self, asked: Asked, code: str, params: Mapping[str, str]) -> Taken:
         """Store the click of a link's code; Unavailable where it cannot be stored."""
@@ -113,11 +133,14 @@ class ClickEdge:
         code = f"{foreign.dialect}:{foreign.offer}:{foreign.affiliate}"
         return await self._store(visit, decision, query.clean(code, CODE_MAX))
 
-    async def _store(self, visit: Visit, decision: Decision, code: str) -> Taken:
+    def _entry(self, visit: Visit, decision: Decision, code: str) -> Entry:
         if decision.claims and self._recorder.spooling:
             decision = decision.refused(None)
         salt = self._recorder.salts.get(visit.at.date())
-        stored = await self._recorder.record(entries.click(visit, decision, code, salt))
+        return entries.click(visit, decision, code, salt)
+
+    async def _store(self, visit: Visit, decision: Decision, code: str) -> Taken:
+        stored = await self._recorder.record(self._entry(visit, decision, code))
         return Taken(stored.click_id, stored.outcome, stored.destination)
 
     async def _snapshot_with(self, code: str) -> Snapshot:

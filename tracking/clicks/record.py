@@ -19,7 +19,7 @@ from network.patience import hanging_up
 from partners import places
 from partners.places import Claim, Full, Windows
 from tracking import metrics
-from tracking.batches import Batches
+from tracking.batches import Batches, Tell
 from tracking.clicks import salts
 from tracking.clicks.commit import commit
 from tracking.clicks.kinds import COPIES, KINDS, Entry
@@ -81,6 +81,10 @@ class Recorder:
         Unavailable where there is nowhere to store it.
         """
         return self._batches.add(entry)
+
+    def give(self, entry: Entry, tell: Tell[Entry]) -> None:
+        """Queue a row as `record` does; what was stored of it is told by a call."""
+        self._batches.give(entry, tell)
 
     async def run(self) -> None:
         """Keep the connection and store what is queued, until cancelled."""

@@ -1,0 +1,190 @@
+"""HTTP for the tracker: uvicorn's, with a short way for the clicks of known links.
+
+A click needs no task, no future and no ASGI messages: its request is judged as soon as it is read,
+queued, and answered by the call that tells of its commit. Whatever is unusual (another method, a
+code that nobody knows, a request behind another one) goes uvicorn's way to the ASGI app, which
+answers everything, links too.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+import structlog
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from network.errors import PeractionError
+from partners.snapshot import Link
+from tracking.asked import Asked, by_name
+from tracking.clicks import pages
+from tracking.clicks.edge import RETRY, ClickEdge
+from tracking.clicks.kinds import Entry
+from tracking.responses import Header, page_headers, redirect_headers
+
+log = structlog.get_logger(__name__)
+
+# Of a request that is not read to the end yet: its line and its headers.
+HEAD_MAX: Final = 65_536
+# An idle connection is closed after one to two times this, one whose request does not come to its
+# end too. Longer than nginx keeps its own ends of idle connections.
+IDLE_S: Final = 75.0
+_TOO_LARGE: Final = b"the request's headers are too large\n"
+
+
+class _Pending:
+    """A click that waits for its commit, as uvicorn sees the requests of a connection."""
+
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    # Nobody waits for more of a click.
+    more_body = False
+
+    def __init__(self) -> None:
+        self.disconnected = False
+        self.keep_alive = True
+        self.message_event = asyncio.Event()
+        self.response_complete = True
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._click = _Pending()
+        self._link: Link | None = None
+        self._asked_bytes = 0
+        self._answered = 0
+        self._answered_before = -1
+        self._idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to read, and to look whether anybody is there."""
+        super().connection_made(transport)
+        self._peer = self.client[0] if self.client else ""
+        self._idle = self.loop.call_later(IDLE_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; a click that is queued is stored all the same."""
+        if self._idle is not None:
+            self._idle.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head without an end would fill the memory."""
+        self._asked_bytes += len(data)
+        if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
+            self._write(431, [(b"connection", b"close")], _TOO_LARGE)
+            self.transport.close()
+            return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Begin with what both ways need."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._link = None
+
+    def on_headers_complete(self) -> None:
+        """Choose the way."""
+        self._asked_bytes = 0
+        path = self.url.partition(b"?")[0]
+        if (
+            (self.cycle is None or self.cycle.response_complete)
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and b"#" not in self.url
+            and (link := self._clicks().known(path)) is not None
+        ):
+            self._link = link
+            return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A click needs none."""
+        self._asked_bytes = 0
+        if self._link is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Judge a click and queue it, now that it is read."""
+        self._asked_bytes = 0
+        link, self._link = self._link, None
+        if link is None:
+            super().on_message_complete()
+            return
+        self._click.response_complete = False
+        self.cycle = self._click  # type: ignore[assignment]
+        path, _, query = self.url.partition(b"?")
+        asked = Asked(path.decode("latin-1"), query, by_name(self.headers), self._peer)
+        try:
+            self._clicks().give(link, asked, self._told)
+        except Exception as error:
+            self._told(error)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request of the connection, if it has come already."""
+        self._answered += 1
+        super().on_response_complete()
+
+    def _clicks(self) -> ClickEdge:
+        clicks: ClickEdge = self.app.tracker.clicks
+        return clicks
+
+    def _told(self, stored: Entry | Exception) -> None:
+        """Answer a click."""
+        self._click.response_complete = True
+        if self.transport.is_closing():
+            return
+        if isinstance(stored, Entry):
+            if stored.destination:
+                self._write(302, redirect_headers(stored.destination))
+            else:
+                self._write(404, page_headers(pages.NOWHERE), pages.NOWHERE)
+        elif isinstance(stored, PeractionError):
+            self._write(503, page_headers(pages.LATER, [RETRY]), pages.LATER)
+        else:
+            log.error("tracker.failed", path=self.url[:64].decode("latin-1"), exc_info=stored)
+            self._write(500, page_headers(pages.LATER), pages.LATER)
+        self._answered += 1
+        if not self._click.keep_alive:
+            self.transport.close()
+        elif self.pipeline:
+            super().on_response_complete()
+
+    def _write(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
+        parts = [_STATUS_LINES[status]]
+        for name, value in (*headers, *self.server_state.default_headers):
+            parts += (name, b": ", value, b"\r\n")
+        self.transport.write(b"".join([*parts, b"\r\n", body]))
+
+    def _look(self) -> None:
+        """Close a connection on which nothing was answered since the last look, nor is being."""
+        waits = self.cycle is not None and not self.cycle.response_complete
+        busy = waits and not self.cycle.more_body
+        if self._answered == self._answered_before and not busy:
+            self.transport.close()
+            return
+        self._answered_before = self._answered
+        self._idle = self.loop.call_later(IDLE_S, self._look)
+
+
+_STATUS_LINES: Final = {
+    status: f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+    for status in (302, 404, 431, 500, 503)
+}
