@@ -4,6 +4,7 @@ Django's request stack is not on the way; of Django there are only settings and 
 """
 
 import asyncio
+import gc
 import os
 import time
 from typing import Final
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 DRAIN_MAX_S: Final = 10.0
 GAUGE_EVERY_S: Final = 1.0
 STOP_MAX_S: Final = 5.0
+_COLLECTED_AFTER: Final = 50_000
 
 
 class Tracker:
@@ -147,6 +149,9 @@ class App:
         # A file that cannot be read is told now, and not at the first click.
         place.atlas()
         metrics.begin()
+        # A batch of clicks is more objects than Python waits for by itself; hardly any are garbage
+        # that only its collector finds.
+        gc.set_threshold(_COLLECTED_AFTER)
         # The database may be away: then clicks are answered 503 until a configuration is there.
         self.tracker = Tracker(
             conninfo(settings.DATABASES["default"]),

@@ -16,6 +16,7 @@ from tracking.asked import Asked
 from tracking.clicks import decide, entries
 from tracking.clicks.evaluate import LINK_UNKNOWN, OK
 from tracking.clicks.kinds import COPIES
+from tracking.clicks.row import said
 from tracking.clicks.visit import Visit
 
 # Percent: who of a day comes in each three hours, and how the days of the week compare.
@@ -93,7 +94,7 @@ class Visitors:
             "source": placement.affiliate.source,
             "cons": "1",
         }
-        visit = Visit(self._request(code, placement), params, (at - EPOCH) // _MILLISECOND)
+        visit = Visit(self._request(code, placement), said(params), (at - EPOCH) // _MILLISECOND)
         link = snapshot.links.get(code)
         decision = decide.of_link(link, visit, Full()) if link else decide.unknown(LINK_UNKNOWN)
         entry = entries.click(visit, decision, code, None)

@@ -1,8 +1,9 @@
 """What a stored click costs beside nginx's bare redirect, with everything on that a tracker can do.
 
-Each click is of one of a hundred signed links with ten sub ids, among a hundred thousand links and
-ten thousand offers; its offer has three targeting rules, a landing page and a cap on clicks; its
-visitor comes through a trusted proxy, from a German address, with one of many browsers.
+Each click is of one of a hundred signed links with ten sub ids, once always the same ones and once
+each time others, among a hundred thousand links and ten thousand offers. Its offer has three
+targeting rules, a landing page and a cap on clicks; its visitor comes through a trusted proxy, from
+a German address, with one of many browsers.
 """
 
 import json
@@ -107,11 +108,66 @@ def _show(name: str, run: Run, stored: str) -> None:
 
 
 def _row(name: str, *cells: str) -> str:
-    return f"{name:<8}" + "".join(f"{cell:>10}" for cell in cells) + "  "
+    return f"{name:<10}" + "".join(f"{cell:>10}" for cell in cells) + "  "
+
+
+def _measured(bench: Bench, connections: int, *, own: bool) -> tuple[Run, bool]:
+    """One run, and whether its rows and its places in caps are as many as its answers."""
+    before, taken_before = _counted(bench.database)
+    paths = bench.wrk["BENCH_PATHS"] + (".own" if own else "")
+    run = wrk(
+        bench.url,
+        connections=connections,
+        seconds=SECONDS,
+        script=SCRIPT,
+        env={**bench.wrk, "BENCH_PATHS": paths},
+    )
+    time.sleep(0.5)  # what was in flight when wrk hung up is being stored
+    rows, taken = _counted(bench.database)
+    surplus = rows - before - run.answers
+    # wrk does not count the answers it no longer waited for: one a connection at most.
+    exact = 0 <= surplus <= connections and run.failed == 0
+    exact = exact and taken - taken_before == rows - before
+    stored = f"rows - answers = {surplus}, places = rows: {exact}"
+    _show("own subs" if own else "click", run, stored)
+    return run, exact
+
+
+def _at_half(bench: Bench, bare: str, result: Mapping[str, object]) -> dict[str, object]:
+    """Both at half of what they answered to 64 connections, by as many that pause in between."""
+    figures: dict[str, object] = {}
+    for name, url, per_s in (
+        ("nginx", bare, result["nginx_per_s"]),
+        ("click", bench.url, result["clicks_per_s"]),
+    ):
+        # Many connections, since a pause is of whole milliseconds.
+        pause_ms = max(1, round(256 / (float(str(per_s)) / 2) * 1_000))
+        env = {**bench.wrk, "BENCH_PAUSE_MS": str(pause_ms)}
+        run = wrk(url, connections=256, seconds=SECONDS, script=SCRIPT, env=env)
+        _show(name, run, f"pausing {pause_ms} ms")
+        figures |= {f"{name}_half_per_s": round(run.per_s), f"{name}_half_p99_ms": run.p99_ms}
+    return figures
+
+
+def _figures(run: Run, beside: Run, prefix: str) -> dict[str, object]:
+    suffix = "" if run.connections == 64 else f"_{run.connections}"
+    return {
+        f"{prefix}ratio{suffix}": round(run.cpu_us / beside.cpu_us, 2),
+        f"{prefix}cpu_us_per_click{suffix}": round(run.cpu_us, 1),
+        f"nginx_cpu_us{suffix}": round(beside.cpu_us, 1),
+        f"nginx_per_s{suffix}": round(beside.per_s),
+        f"{prefix}clicks_per_s{suffix}": round(run.per_s),
+        f"{prefix}p50_ms{suffix}": round(run.p50_ms, 2),
+        f"{prefix}p99_ms{suffix}": round(run.p99_ms, 2),
+    }
 
 
 def main() -> None:
-    """Measure both in turn and print the table; the last line is JSON."""
+    """Measure both in turn and print the table; the last line is JSON.
+
+    "click" asks for the same hundred links again and again, as the visitors of a hundred places do;
+    of "own subs" no link is asked for twice while a tracker remembers it.
+    """
     need("nginx", "wrk")
     (port,) = free_ports(1)
     result: dict[str, object] = {"bench": "clicks", "exact": True, "links": LINKS, "offers": OFFERS}
@@ -123,31 +179,11 @@ def main() -> None:
         for connections in CONNECTIONS:
             beside = wrk(bare, connections=connections, seconds=SECONDS)
             _show("nginx", beside, "")
-            before, taken_before = _counted(bench.database)
-            run = wrk(
-                bench.url,
-                connections=connections,
-                seconds=SECONDS,
-                script=SCRIPT,
-                env=bench.wrk,
-            )
-            time.sleep(0.5)  # what was in flight when wrk hung up is being stored
-            rows, taken = _counted(bench.database)
-            surplus = rows - before - run.answers
-            # wrk does not count the answers it no longer waited for: one a connection at most.
-            exact = 0 <= surplus <= connections and run.failed == 0
-            exact = exact and taken - taken_before == rows - before
-            _show("click", run, f"rows - answers = {surplus}, places = rows: {exact}")
-            result["exact"] = bool(result["exact"]) and exact
-            suffix = "" if connections == 64 else f"_{connections}"
-            result |= {
-                f"ratio{suffix}": round(run.cpu_us / beside.cpu_us, 2),
-                f"cpu_us_per_click{suffix}": round(run.cpu_us, 1),
-                f"nginx_cpu_us{suffix}": round(beside.cpu_us, 1),
-                f"clicks_per_s{suffix}": round(run.per_s),
-                f"p50_ms{suffix}": round(run.p50_ms, 2),
-                f"p99_ms{suffix}": round(run.p99_ms, 2),
-            }
+            for own in (False, True):
+                run, exact = _measured(bench, connections, own=own)
+                result["exact"] = bool(result["exact"]) and exact
+                result |= _figures(run, beside, "own_" if own else "")
+        result |= _at_half(bench, bare, result)
         result["rss_mb"] = round(bench.rss_mb)
     say(json.dumps(result))
 

@@ -11,3 +11,8 @@ request = function()
     ["X-Forwarded-For"] = "2.160." .. (n % 7) .. "." .. (n % 251),
   })
 end
+-- A pause of so many milliseconds, a little more or less, before each request of a connection.
+local pause = tonumber(os.getenv("BENCH_PAUSE_MS") or "0")
+if pause > 0 then
+  delay = function() return math.random(math.max(0, pause - 1), pause + 1) end
+end

@@ -34,8 +34,8 @@ class Noted:
     taken: Taken = field(default_factory=lambda: Taken("x" * 32, "ok", ""))
     asked: list[Any] = field(default_factory=list)
 
-    async def take(self, asked, code, params):
-        self.asked.append((dict(asked.headers), code, params))
+    async def take(self, asked, code, said):
+        self.asked.append((dict(asked.headers), code, said.params))
         return self.taken
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from network.clock import EPOCH
 from network.ids import uuid7
 from tracking.asked import Asked
-from tracking.clicks import query, row
+from tracking.clicks import row
 from tracking.clicks.visit import Visit
 
 
@@ -19,7 +19,7 @@ def make_visit(
     said = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     request = Asked(where, raw.encode(), said, peer)
     ms = ((at or datetime.now(UTC)) - EPOCH) // timedelta(milliseconds=1)
-    return Visit(request, query.parse(raw.encode()), ms)
+    return Visit(request, row.said_by(raw.encode()), ms)
 
 
 def make_line(id: UUID | None = None, **fields: Any) -> str:
@@ -36,8 +36,8 @@ def make_line(id: UUID | None = None, **fields: Any) -> str:
         "agent": row.agent("", "", "", ""),
         "link_code": "abc123",
         "destination": "https://shop.example/",
-        "params": {},
         "referrer": "",
         "language": "",
     }
-    return row.line(id, id.int >> 80, **(given | fields))
+    fields = given | fields
+    return row.line(id, id.int >> 80, said=row.said(fields.pop("params", {})).line, **fields)

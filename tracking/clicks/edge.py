@@ -5,7 +5,6 @@ that is not a stored click, in PostgreSQL or in the spool; whatever else is 405.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from network import clock
@@ -20,6 +19,7 @@ from tracking.clicks.dialects import Foreign
 from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
 from tracking.clicks.kinds import Entry
 from tracking.clicks.record import Recorder
+from tracking.clicks.row import Said, said, said_by
 from tracking.clicks.visit import Visit
 from tracking.responses import Header, Scope, Send, page, redirect
 
@@ -82,15 +82,15 @@ class ClickEdge:
         Unavailable where it cannot be queued. What `answer` does for any link, without a task and a
         future for each click.
         """
-        visit = Visit(asked, query.parse(asked.query), clock.now_ms())
+        visit = Visit(asked, said_by(asked.query), clock.now_ms())
         decision = decide.of_link(link, visit, self._recorder.full)
         self._recorder.give(self._entry(visit, decision, link.code), tell)
 
-    async def take(self, asked: Asked, code: str, params: Mapping[str, str]) -> Taken:
-        """Store the click of a link's code; Unavailable where it cannot be stored."""
+    async def take(self, asked: Asked, code: str, said: Said) -> Taken:
+        """Store the click of a link's code that says this; Unavailable where it cannot be."""
         code = query.clean(code, CODE_MAX)
         snapshot = await self._snapshot_with(code)
-        visit = Visit(asked, params, clock.now_ms())
+        visit = Visit(asked, said, clock.now_ms())
         full = self._recorder.full
         if (link := snapshot.links.get(code)) is not None:
             decision = decide.of_link(link, visit, full)
@@ -104,7 +104,7 @@ class ClickEdge:
         """The address to go to, empty for nowhere, once the click is stored."""
         path, raw = scope["path"], scope["query_string"]
         if path.startswith(PREFIX):
-            taken = await self.take(asked(scope), path[len(PREFIX) :], query.parse(raw))
+            taken = await self.take(asked(scope), path[len(PREFIX) :], said_by(raw))
         elif (foreign := dialects.read(path, raw)) is not None:
             taken = await self._take_foreign(asked(scope), foreign)
         else:
@@ -123,7 +123,7 @@ class ClickEdge:
             )
         )
         params = {**foreign.params, "landing": str(landing_id)} if landing_id else foreign.params
-        visit = Visit(asked, params, clock.now_ms())
+        visit = Visit(asked, said(params), clock.now_ms())
         link = snapshot.pair(offer_id, affiliate_id)
         if link is not None:
             decision = decide.of_link(link, visit, self._recorder.full)

@@ -43,9 +43,9 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
         visitor=visitor,
         origin=_origin(ip, place.country, place.region),
         agent=_agent(visit.user_agent),
+        said=visit.said,
         link_code=code,
         destination=destination,
-        params=visit.params,
         referrer=visit.referrer,
         language=visit.language_tag,
     )

@@ -7,6 +7,7 @@ setting CONSENT_ABSENT and the visitor's country decide.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Final
@@ -91,8 +92,15 @@ def visitor_key(
         return None
     # No user agent holds NUL, so no two visitors spell the same message.
     message = f"{ip}\0{offer_id}\0{affiliate_id}\0{user_agent}".encode("utf-8", "replace")
-    digest = blake2b(message, key=salt, digest_size=_KEY_BYTES).digest()
-    return int.from_bytes(digest, signed=True)
+    state = _salted(salt).copy()
+    state.update(message)
+    return int.from_bytes(state.digest(), signed=True)
+
+
+@lru_cache(maxsize=8)
+def _salted(salt: bytes) -> blake2b:
+    """The state after the salt, which is the same for all visitors of a day."""
+    return blake2b(key=salt, digest_size=_KEY_BYTES)
 
 
 def _by_string(gdpr: str, text: str) -> Consent | None:

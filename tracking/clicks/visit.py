@@ -12,6 +12,7 @@ from tracking.clicks import arrival, privacy, query
 from tracking.clicks.agent import Agent, agent
 from tracking.clicks.place import Place, place
 from tracking.clicks.privacy import Consent
+from tracking.clicks.row import Said
 
 # Characters that are kept of what a visitor sends.
 USER_AGENT_MAX: Final = 1_000
@@ -44,21 +45,22 @@ class Visit:
         "params",
         "place",
         "prefetch",
+        "said",
         "said_language",
         "user_agent",
     )
 
-    def __init__(self, asked: Asked, params: Mapping[str, str], ms: int) -> None:
+    def __init__(self, asked: Asked, said: Said, ms: int) -> None:
         headers = asked.headers
         self.asked = asked
-        self.params = params
+        self.params, self.said = said
         self.ms = ms
         self.at = datetime.fromtimestamp(ms / _MS_PER_S, UTC)
         self.user_agent, self.agent = _browser(headers.get(b"user-agent", b""))
         self.said_language = headers.get(b"accept-language", b"")
         self.ip, self.place = _from_where(asked.peer, headers.get(b"x-forwarded-for"))
         gpc = privacy.opts_out(headers)
-        self.consent = _consent(params, self.place.country, gpc=gpc)
+        self.consent = _consent(self.params, self.place.country, gpc=gpc)
         self.prefetch = arrival.is_prefetch(headers)
         self.marks = _marks(self, headers, gpc=gpc)
 

@@ -13,6 +13,7 @@ from partners.watcher import Watcher
 from tracking.asked import Asked, asked
 from tracking.clicks import query
 from tracking.clicks.edge import ClickEdge, Taken
+from tracking.clicks.row import said
 from tracking.responses import Scope, Send, json
 from tracking.seen import links
 from tracking.seen.events import ANYBODY, refuse
@@ -54,7 +55,7 @@ class DirectClicks:
         else:
             # The port is the page's own business.
             params["deep_link"] = f"https://{host}/" if host else "null"
-        return await self._clicks.take(_asked(scope, _referrer(raw_query)), code, params)
+        return await self._clicks.take(_asked(scope, _referrer(raw_query)), code, said(params))
 
     async def _lands(self, code: str, host: str | None) -> bool:
         """Whether this is a host to which the link's offer leads anyway."""

@@ -8,7 +8,7 @@ from network.ids import uuid7_at
 from partners.snapshot import Link
 from partners.watcher import Watcher
 from tracking.asked import asked
-from tracking.clicks import privacy, query, row
+from tracking.clicks import privacy, row
 from tracking.clicks.privacy import Consent
 from tracking.clicks.record import Recorder
 from tracking.clicks.visit import Visit
@@ -58,8 +58,9 @@ class Impressions:
         if link is None or not _in_use(link):
             self.unknown += 1
             return
-        params = query.parse(scope["query_string"])
-        visit = Visit(asked(scope), params, clock.now_ms())
+        said = row.said_by(scope["query_string"])
+        params = said.params
+        visit = Visit(asked(scope), said, clock.now_ms())
         salt = self._recorder.salts.get(visit.at.date())
         seen = rows.entry(
             "impression",
