@@ -33,7 +33,7 @@ WAITING_MAX: Final = 10_000
 CONNECT_MAX_S: Final = 5
 _BACKOFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _TEND_EVERY_S: Final = 1.0
-_FEW: Final = 32
+_FEW: Final = 256
 _LINGER_S: Final = 0.001
 _MAKE_PARTITION: Final = "SELECT make_partition(%s, %s)"
 
