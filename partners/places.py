@@ -14,9 +14,11 @@ Windows are locked in one order, by (cap, start, key), so no two batches wait fo
 check on the counter stands should all this be wrong.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -97,6 +99,7 @@ class Places:
 
 
 Windows = dict[Claim, Places]
+Wanted = Mapping[Claim, int]
 
 
 class Full:
@@ -165,29 +168,36 @@ def claims(
     return tuple(found)
 
 
-def taking(connection: AsyncConnection[Any], wanted: Mapping[Claim, int]) -> str:
+def wanted(claims: Iterable[Claim]) -> Wanted:
+    """How many places a batch claims in each window, in the order in which windows are locked."""
+    counted = Counter(claims)
+    return {claim: counted[claim] for claim in sorted(counted)}
+
+
+def taking(connection: AsyncConnection[Any], wanted: Wanted) -> str:
     """The statement that takes so many places in these windows, or what is left there."""
-    claims = sorted(wanted, key=_order)
-    caps = ",".join([str(claim[0]) for claim in claims])
-    starts = ",".join([claim[1].isoformat() for claim in claims])
-    keys = Literal([_storable(claim[2]) for claim in claims]).as_string(connection)
-    places = ",".join([str(wanted[claim]) for claim in claims])
-    return f"SELECT take_places('{{{caps}}}', '{{{starts}}}', {keys}, '{{{places}}}')"
+    caps = ",".join([str(claim[0]) for claim in wanted])
+    starts = ",".join([_instant(claim[1]) for claim in wanted])
+    keys = Literal(f"{{{','.join([_element(claim[2]) for claim in wanted])}}}")
+    places = ",".join(map(str, wanted.values()))
+    return (
+        f"SELECT take_places('{{{caps}}}', '{{{starts}}}', {keys.as_string(connection)},"
+        f" '{{{places}}}')"
+    )
 
 
-def taken(answer: bytes | None, wanted: Mapping[Claim, int]) -> Windows | None:
+def taken(answer: bytes | None, wanted: Wanted) -> Windows | None:
     """The windows as they were before `taking`, from its answer; None where one is new."""
     if answer is None:
         return None
     numbers = [int(number) for number in answer[1:-1].split(b",")]
-    claims = sorted(wanted, key=_order)
     return {
         claim: Places(limit, used)
-        for claim, used, limit in zip(claims, numbers[::2], numbers[1::2], strict=True)
+        for claim, used, limit in zip(wanted, numbers[::2], numbers[1::2], strict=True)
     }
 
 
-def suits(windows: Windows, wanted: Mapping[Claim, int]) -> bool:
+def suits(windows: Windows, wanted: Wanted) -> bool:
     """Whether what the clicks use, after `reserve`, is what `taking` took."""
     return all(
         places.taken == min(wanted[claim], places.limit - places.used)
@@ -195,8 +205,17 @@ def suits(windows: Windows, wanted: Mapping[Claim, int]) -> bool:
     )
 
 
-def _order(claim: Claim) -> _Key:
-    return claim[:3]
+def _element(key: str) -> str:
+    """A text in an array literal."""
+    text = _storable(key) if key else ""
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+@lru_cache(maxsize=1_000)
+def _instant(at: datetime) -> str:
+    return at.isoformat()
 
 
 async def begin(connection: AsyncConnection[Any], wanted: Iterable[Claim]) -> Windows:

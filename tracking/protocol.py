@@ -8,6 +8,7 @@ answers everything, links too.
 
 import asyncio
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -92,8 +93,11 @@ class Protocol(HttpToolsProtocol):
         """Begin with what both ways need."""
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
         self._link = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; what some mean is looked at on uvicorn's way alone."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
@@ -109,10 +113,11 @@ class Protocol(HttpToolsProtocol):
         ):
             self._link = link
             return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url, headers = self.url, self.headers
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -153,7 +158,9 @@ class Protocol(HttpToolsProtocol):
             return
         if isinstance(stored, Entry):
             if stored.destination:
-                self._write(302, redirect_headers(stored.destination))
+                location, *others = redirect_headers(stored.destination)
+                head = _head(302, (*others, *self.server_state.default_headers))
+                self.transport.write(b"%b%b: %b\r\n\r\n" % (head, *location))
             else:
                 self._write(404, page_headers(pages.NOWHERE), pages.NOWHERE)
         elif isinstance(stored, PeractionError):
@@ -168,10 +175,8 @@ class Protocol(HttpToolsProtocol):
             super().on_response_complete()
 
     def _write(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
-        parts = [_STATUS_LINES[status]]
-        for name, value in (*headers, *self.server_state.default_headers):
-            parts += (name, b": ", value, b"\r\n")
-        self.transport.write(b"".join([*parts, b"\r\n", body]))
+        head = _head(status, (*headers, *self.server_state.default_headers))
+        self.transport.write(b"%b\r\n%b" % (head, body))
 
     def _look(self) -> None:
         """Close a connection on which nothing was answered since the last look, nor is being."""
@@ -188,3 +193,10 @@ _STATUS_LINES: Final = {
     status: f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
     for status in (302, 404, 431, 500, 503)
 }
+
+
+# Of a redirect's head only the date changes, once a second.
+@lru_cache(maxsize=64)
+def _head(status: int, headers: tuple[Header, ...]) -> bytes:
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    return b"".join([_STATUS_LINES[status], *lines])

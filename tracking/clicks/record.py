@@ -17,7 +17,7 @@ from network.errors import Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
 from partners import places
-from partners.places import Claim, Full, Windows
+from partners.places import Full, Wanted, Windows
 from tracking import metrics
 from tracking.batches import Batches, Tell
 from tracking.clicks import salts
@@ -161,7 +161,7 @@ class Recorder:
         self, connection: AsyncConnection[Any], entries: Sequence[Entry]
     ) -> Sequence[Entry]:
         """Store all at once; who finds no place in a cap is stored as its `otherwise` says."""
-        wanted = Counter([claim for entry in entries for claim in entry.claims])
+        wanted = places.wanted([claim for entry in entries for claim in entry.claims])
         batch = _Batch(entries, wanted)
         taking = [places.taking(connection, wanted)] if wanted else []
         if await commit(connection, [*taking, *batch.copies], batch.lines):
@@ -222,7 +222,7 @@ class Recorder:
 class _Batch:
     """Entries on their way into one commit, decided when PostgreSQL says what places there are."""
 
-    def __init__(self, entries: Sequence[Entry], wanted: Mapping[Claim, int]) -> None:
+    def __init__(self, entries: Sequence[Entry], wanted: Wanted) -> None:
         self.entries = entries
         self.windows: Windows = {}
         self._wanted: Final = wanted
