@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from network.ids import uuid7_at
 from tests import factories
 from tests.tracking.rows import make_click
+from tracking import tasks
 from tracking.clicks import repeats
 
 NOON = datetime(2031, 5, 4, 12, tzinfo=UTC)
@@ -84,6 +85,26 @@ def test_first_clicks_go_with_their_days(link):
     with connection.cursor() as cursor:
         assert repeats.forget(cursor, DAY) == 0
         assert repeats.forget(cursor, date(2031, 5, 5)) == 1
+
+
+def test_days_that_nobody_looked_through_are_made_up_for(link, clock):
+    clock.set(LATER)
+    tasks.mark_repeats()
+    clicks = {day: click(link, day, minutes=24 * 60 * day) for day in (1, 2, 3, 4)}
+    clock.set(LATER + timedelta(days=4))
+    tasks.mark_repeats()
+    assert firsts() == clicks
+
+
+def test_a_click_of_the_last_seconds_of_a_day_is_found_after_days_too(link, clock):
+    clock.set(NOON.replace(hour=23, minute=59))
+    tasks.mark_repeats()
+    clock.set(LATER - timedelta(seconds=repeats.SETTLED_S + 1))
+    tasks.mark_repeats()
+    last = click(link, 7, minutes=12 * 60 - 0.05)
+    clock.set(LATER + timedelta(days=5))
+    tasks.mark_repeats()
+    assert firsts() == {7: last}
 
 
 @given(

@@ -34,6 +34,7 @@ INSERT INTO first_click_mark (day, until) SELECT day, %s FROM unnest(%s::date[])
 ON CONFLICT (day) DO UPDATE SET until = excluded.until
 """
 _BEHIND: Final = "SELECT day FROM first_click_mark WHERE until = %s ORDER BY day LIMIT %s"
+_LATEST: Final = "SELECT max(day) FROM first_click_mark WHERE day <= %s"
 _FORGET: Final = "DELETE FROM first_click WHERE day < %s"
 
 
@@ -64,6 +65,19 @@ def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:
 def look_again(cursor: Cursor[Any], days: Iterable[date]) -> None:
     """Clicks of these days came late, in this transaction: their days are looked through anew."""
     cursor.execute(_LOOK_AGAIN, [_NIL, sorted(set(days))])
+
+
+def due(cursor: Cursor[Any], today: date) -> list[date]:
+    """The days to look through, the earliest first.
+
+    All since the latest that was looked through, however long ago, with the one before it, whose
+    last clicks were perhaps not settled; and those that are `behind`.
+    """
+    cursor.execute(_LATEST, [today])
+    (latest,) = cursor.fetchone() or (None,)
+    first = (latest or today) - timedelta(days=1)
+    days = {first + timedelta(days=day) for day in range((today - first).days + 1)}
+    return sorted(days.union(behind(cursor)))
 
 
 def behind(cursor: Cursor[Any], *, limit: int = 10) -> list[date]:
