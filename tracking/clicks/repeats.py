@@ -5,7 +5,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 from psycopg import Cursor
+
+# How a statement that reads `click` finds, as `first_click`, what the sweep knows of its visitor.
+OF_VISITOR: Final = """
+first_click.day = (click.ts AT TIME ZONE 'UTC')::date AND first_click.visitor = click.visitor
+"""
+_IS_REPEAT: Final = f"""
+(SELECT CASE WHEN click.id > click_id THEN true WHEN click.id = click_id THEN false END
+FROM first_click WHERE {OF_VISITOR} AND click.reason = 'ok')
+"""
 
 # A click is committed or spooled well within this time of its id, so what is older is complete.
 SETTLED_S: Final = 10
@@ -60,6 +71,15 @@ def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:
     marked = cursor.rowcount
     cursor.execute(_MOVE_ON, params)
     return marked
+
+
+def is_repeat() -> RawSQL:
+    """For a query of clicks: true for a repeat, false for a first click, None where none can tell.
+
+    Nobody can tell of a click without a visitor key, of one that failed, and of one that the sweep
+    has not come to; the first click may become a repeat when one from before it comes late.
+    """
+    return RawSQL(_IS_REPEAT, [], output_field=BooleanField(null=True))
 
 
 def look_again(cursor: Cursor[Any], days: Iterable[date]) -> None:
