@@ -147,6 +147,9 @@ def test_who_comes_again_is_a_repeat_from_the_tracker_to_the_api(fresh_db, alice
     }
     assert set(shown(bob, "repeat")) == {"other affiliate"}
     assert shown(alice, "marks").items() <= shown(olga, "marks").items()
+    day = NOON.date()
+    (line,) = alice.api.get(f"/api/v1/reports?from={day}&to={day}&tz=UTC").json()["results"]
+    assert (line["clicks"], line["unique_clicks"]) == (5, 4)
 
 
 @given(
