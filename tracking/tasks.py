@@ -1,6 +1,5 @@
 """Celery's names for the sweeps of tracking; each works until nothing is left or its time is up."""
 
-from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -107,9 +106,9 @@ def mark_repeats() -> int:
     now = clock.now()
     plain = _plain()
     with plain.cursor() as cursor:
-        days = {now.date(), now.date() - timedelta(days=1), *repeats.behind(cursor)}
+        days = repeats.due(cursor, now.date())
     marked = 0
-    for day in sorted(days):
+    for day in days:
         with transaction.atomic(), plain.cursor() as cursor:
             marked += repeats.mark(cursor, day, now)
     return marked

@@ -1,9 +1,12 @@
 """Lists are filtered by what they declare; what nobody can read, name or value, is refused."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import EMPTY_VALUES
 from django.db.models import BooleanField, Model, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -12,6 +15,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from network import clock
 from network.api.parameters import read_id
 from network.api.problems import field_errors
 from network.currencies import EXPONENTS
@@ -23,6 +27,7 @@ from network.errors import (
     default_message,
 )
 
+SCANNED_DAYS_MAX: Final = 31
 _MEANINGS: Final = {"true": True, "false": False}
 
 
@@ -70,12 +75,16 @@ class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]  # no types
 
     `period` names a column of instants: `from`, included, and `to`, excluded, are then read. In a
     class body `from` would be the keyword.
+
+    `scanning` names filters that no index serves. They are read within a period of at most
+    SCANNED_DAYS_MAX days, so that a value that hardly any row has does not cost reading them all.
     """
 
     FILTER_DEFAULTS: ClassVar[dict[Any, Any]] = filters.FilterSet.FILTER_DEFAULTS | {
         BooleanField: {"filter_class": TrueOrFalse}
     }
     period: ClassVar[str] = ""
+    scanning: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def get_filters(cls) -> dict[str, filters.Filter]:
@@ -85,6 +94,21 @@ class StrictFilterSet(filters.FilterSet):  # type: ignore[misc]  # no types
             found["from"] = filters.IsoDateTimeFilter(cls.period, lookup_expr="gte")
             found["to"] = filters.IsoDateTimeFilter(cls.period, lookup_expr="lt")
         return found
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that match; InvalidParameter for a scan of too many days."""
+        said = self.form.cleaned_data
+        scans = [name for name in self.scanning if said[name] not in EMPTY_VALUES]
+        if scans and not self._is_short(said):
+            days = f"at most {SCANNED_DAYS_MAX} days"
+            detail = f"With {scans[0]} say from when: `from`, and `to` unless it is now, {days}."
+            raise InvalidParameter(detail, pointer="?from")
+        matching: QuerySet[Any] = super().filter_queryset(queryset)
+        return matching
+
+    def _is_short(self, said: Mapping[str, Any]) -> bool:
+        first, end = said["from"], said["to"] or clock.now()
+        return first is not None and end - first <= timedelta(days=SCANNED_DAYS_MAX)
 
 
 class StrictFilterBackend(filters.DjangoFilterBackend):  # type: ignore[misc]  # no types

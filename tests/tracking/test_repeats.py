@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from network.ids import uuid7_at
 from tests import factories
 from tests.tracking.rows import make_click
+from tests.tracking.trackers import tell
+from tracking import tasks
 from tracking.clicks import repeats
 
 NOON = datetime(2031, 5, 4, 12, tzinfo=UTC)
 DAY = NOON.date()
+LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 LATER = NOON + timedelta(hours=12, seconds=repeats.SETTLED_S + 1)
 
 
@@ -84,6 +87,69 @@ def test_first_clicks_go_with_their_days(link):
     with connection.cursor() as cursor:
         assert repeats.forget(cursor, DAY) == 0
         assert repeats.forget(cursor, date(2031, 5, 5)) == 1
+
+
+def test_days_that_nobody_looked_through_are_made_up_for(link, clock):
+    clock.set(LATER)
+    tasks.mark_repeats()
+    clicks = {day: click(link, day, minutes=24 * 60 * day) for day in (1, 2, 3, 4)}
+    clock.set(LATER + timedelta(days=4))
+    tasks.mark_repeats()
+    assert firsts() == clicks
+
+
+def test_a_click_of_the_last_seconds_of_a_day_is_found_after_days_too(link, clock):
+    clock.set(NOON.replace(hour=23, minute=59))
+    tasks.mark_repeats()
+    clock.set(LATER - timedelta(seconds=repeats.SETTLED_S + 1))
+    tasks.mark_repeats()
+    last = click(link, 7, minutes=12 * 60 - 0.05)
+    clock.set(LATER + timedelta(days=5))
+    tasks.mark_repeats()
+    assert firsts() == {7: last}
+
+
+def test_who_comes_again_is_a_repeat_from_the_tracker_to_the_api(fresh_db, alice, bob, olga, clock):
+    offer = factories.make_offer()
+    factories.make_link(offer, alice.affiliate, code="ofalice")
+    factories.make_link(offer, bob.affiliate, code="ofbob")
+    agreed = {"user_agent": LAPTOP, "peer": "192.0.2.1"}
+    visits = {
+        "first": ("ofalice?cons=1", agreed),
+        "repeat": ("ofalice?cons=1", agreed),
+        "other affiliate": ("ofbob?cons=1", agreed),
+        "other visitor": ("ofalice?cons=1", {**agreed, "peer": "192.0.2.2"}),
+        "refused": ("ofalice?cons=0", agreed),
+        "opted out": ("ofalice?cons=1", {**agreed, "sec_gpc": "1"}),
+    }
+    clock.set(NOON)
+
+    async def story(visitor):
+        for name, (address, headers) in visits.items():
+            await visitor.get(f"/c/{address}&sub1={name.replace(' ', '+')}", **headers)
+
+    def shown(member, *fields):
+        clicks = member.api.get("/api/v1/clicks").json()["results"]
+        return {each["subs"][0]: tuple(each[name] for name in fields) for each in clicks}
+
+    tell(fresh_db.url, story)
+    assert set(shown(olga, "repeat").values()) == {(None,)}
+    clock.set(LATER)
+    tasks.mark_repeats()
+    told = shown(olga, "repeat", "marks", "device", "os", "browser")
+    assert told == {
+        "first": (False, [], "desktop", "Linux", "Firefox"),
+        "repeat": (True, [], "desktop", "Linux", "Firefox"),
+        "other affiliate": (False, [], "desktop", "Linux", "Firefox"),
+        "other visitor": (False, [], "desktop", "Linux", "Firefox"),
+        "refused": (None, ["consent_refused"], "desktop", "Linux", "Firefox"),
+        "opted out": (None, ["gpc", "consent_minimal"], "desktop", "Linux", "Firefox"),
+    }
+    assert set(shown(bob, "repeat")) == {"other affiliate"}
+    assert shown(alice, "marks").items() <= shown(olga, "marks").items()
+    day = NOON.date()
+    (line,) = alice.api.get(f"/api/v1/reports?from={day}&to={day}&tz=UTC").json()["results"]
+    assert (line["clicks"], line["unique_clicks"]) == (5, 4)
 
 
 @given(

@@ -8,10 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection, transaction
 
 from tests import factories
 from tests.amounts import micros
 from tests.tracking.rows import make_approved, make_click, make_conversion
+from tracking.clicks import repeats
 from tracking.clicks.models import Click
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Conversion
@@ -35,9 +37,12 @@ def traffic(alice, bob, acme, rival):
         offer = factories.make_offer(advertiser.advertiser, currency=currency)
         factories.make_goal(offer, "lead", terms={"revenue_fixed_micros": 3 * UNIT})
         links += [factories.make_link(offer, who.affiliate) for who in (alice, bob)]
-    for _ in range(60):
+    for _ in range(120):
         ts = BEGIN + timedelta(minutes=dice.randrange(5 * 24 * 60))
-        make_click(dice.choice(links), ts=ts, reason=dice.choice(["ok", "offer_ended"]))
+        link = dice.choice(links)
+        visitor = dice.choice([None, 10 * link.pk, 10 * link.pk + 1])
+        make_click(link, ts=ts, reason=dice.choice(["ok", "offer_ended"]), visitor=visitor)
+    sweep(BEGIN + timedelta(days=6))
     for _ in range(60):
         link = dice.choice(links)
         status = dice.choice(["pending", "over_cap", "unfunded", "rejected", "reversed"])
@@ -54,6 +59,13 @@ def traffic(alice, bob, acme, rival):
     return links
 
 
+def sweep(now):
+    """Find the first clicks of the week before."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for age in range(8):
+            repeats.mark(cursor, (now - timedelta(days=age)).date(), now)
+
+
 def report(member, query=""):
     answer = member.api.get(f"{BASE}?{query}")
     assert answer.status_code == 200, answer.content
@@ -65,10 +77,16 @@ def recount(zone):
     cells = defaultdict(Counter)
     first, last = date(2026, 3, 27), date(2026, 3, 31)
     currencies = {each.offer_id: each.offer.currency for each in Conversion.objects.all()}
-    for click in Click.objects.all():
+    seen = {None}
+    for click in Click.objects.order_by("id"):
         key = (click.offer_id, click.affiliate_id, None, click.ts.astimezone(zone).date())
-        cells[(*key, currencies[click.offer_id])]["clicks"] += 1
-        cells[(*key, currencies[click.offer_id])]["valid"] += click.reason == "ok"
+        cell = cells[(*key, currencies[click.offer_id])]
+        cell["clicks"] += 1
+        if click.reason == "ok":
+            visitor = click.visitor and (click.visitor, click.ts.date())
+            cell["valid"] += 1
+            cell["unique"] += visitor is None or visitor not in seen
+            seen.add(visitor)
     for each in Conversion.objects.filter(is_test=False):
         day = each.received_at.astimezone(zone).date()
         cell = cells[each.offer_id, each.affiliate_id, each.goal_id, day, each.currency]
@@ -89,6 +107,7 @@ def test_a_report_equals_a_recount_of_its_rows(olga, traffic, zone):
         day = date.fromisoformat(line["day"])
         cell = expected[line["offer"], line["affiliate"], line["goal"], day, line["currency"]]
         assert (line["clicks"], line["valid_clicks"]) == (cell["clicks"], cell["valid"])
+        assert line["unique_clicks"] == cell["unique"]
         assert line["conversions"] == {name: cell[name] for name in line["conversions"]}
         assert micros(line["revenue"]) == cell["revenue"]
         assert micros(line["commission"]) == cell["commission"]
@@ -101,7 +120,13 @@ def test_a_report_equals_a_recount_of_its_rows(olga, traffic, zone):
 def test_every_grouping_adds_up_to_the_same(olga, traffic, group):
     lines = report(olga, f"{group}{PERIOD}")
     expected = recount(ZoneInfo("Europe/Berlin")).values()
-    assert sum(line["clicks"] for line in lines) == sum(cell["clicks"] for cell in expected)
+    for column, name in (
+        ("clicks", "clicks"),
+        ("valid_clicks", "valid"),
+        ("unique_clicks", "unique"),
+    ):
+        assert sum(line[column] for line in lines) == sum(cell[name] for cell in expected)
+    assert all(line["unique_clicks"] <= line["valid_clicks"] <= line["clicks"] for line in lines)
     for currency in ("EUR", "USD"):
         own = [line for line in lines if line["currency"] == currency]
         whole = [
@@ -141,6 +166,54 @@ def test_clicks_on_unknown_links_have_no_offer_and_no_currency(olga):
     assert (line["clicks"], line["valid_clicks"], line["revenue"]) == (1, 0, None)
 
 
+def test_repeats_are_clicks_and_not_unique(alice, bob, olga):
+    offer = factories.make_offer()
+    link, other = (factories.make_link(offer, who.affiliate) for who in (alice, bob))
+    noon = BEGIN + timedelta(hours=12)
+    for visitor in (1, 1, 1, 2, None, None):
+        make_click(link, ts=noon, visitor=visitor)
+    make_click(link, ts=noon, visitor=3, reason="geo_country")
+    make_click(link, ts=noon + timedelta(days=1), visitor=4)
+    make_click(other, ts=noon, visitor=5)
+    sweep(BEGIN + timedelta(days=5))
+    columns = ("clicks", "valid_clicks", "unique_clicks")
+    days = [tuple(line[name] for name in columns) for line in report(alice, f"group=day&{PERIOD}")]
+    assert days == [(7, 6, 4), (1, 1, 1)]
+    assert [report(who, PERIOD)[0]["unique_clicks"] for who in (alice, bob, olga)] == [5, 1, 6]
+
+
+def test_a_visitor_has_one_first_click_on_both_sides_of_a_zones_midnight(olga):
+    link = factories.make_link()
+    # In Berlin it is midnight at 23:00 UTC, and the visitor's key is that of the UTC day.
+    for minutes in (-10, 10):
+        make_click(link, ts=BEGIN + timedelta(hours=23, minutes=minutes), visitor=1)
+    sweep(BEGIN + timedelta(days=5))
+    lines = report(olga, f"group=day&{PERIOD}")
+    assert [(line["clicks"], line["unique_clicks"]) for line in lines] == [(1, 1), (1, 0)]
+    assert [line["unique_clicks"] for line in report(olga, PERIOD)] == [1]
+
+
+def test_a_visitor_is_unique_from_the_sweep_on(olga):
+    link = factories.make_link()
+    for minutes in (5, 9):
+        make_click(link, ts=BEGIN + timedelta(minutes=minutes), visitor=1)
+    assert report(olga, PERIOD)[0]["unique_clicks"] == 0
+    sweep(BEGIN + timedelta(days=1))
+    # One that comes late, and before the first that is known, makes no second unique click.
+    make_click(link, ts=BEGIN, visitor=1)
+    assert report(olga, PERIOD)[0]["unique_clicks"] == 1
+
+
+@pytest.mark.parametrize(("who", "party"), [("bob", "affiliate"), ("rival", "advertiser")])
+def test_the_unique_clicks_of_others_are_not_counted(request, who, party, traffic):
+    member = request.getfixturevalue(who)
+    own = Click.objects.filter(**{f"{party}_id": getattr(member, party).pk}, reason="ok")
+    visitors = {(each.visitor, each.ts.date()) for each in own.exclude(visitor=None)}
+    unique = own.filter(visitor=None).count() + len(visitors)
+    lines = report(member, "group=day&from=2026-03-27&to=2026-03-31&tz=UTC")
+    assert sum(line["unique_clicks"] for line in lines) == unique
+
+
 @pytest.mark.parametrize("accept", ["text/csv", None])
 def test_a_report_is_a_table_too(olga, traffic, accept):
     query = f"group=offer,day&{PERIOD}"
@@ -150,6 +223,7 @@ def test_a_report_is_a_table_too(olga, traffic, accept):
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     lines = report(olga, query)
     assert [row["clicks"] for row in rows] == [str(line["clicks"]) for line in lines]
+    assert [row["unique_clicks"] for row in rows] == [str(line["unique_clicks"]) for line in lines]
     assert [row["revenue"] for row in rows] == [line["revenue"]["amount"] for line in lines]
     assert [row["approved"] for row in rows] == [
         str(line["conversions"]["approved"]) for line in lines

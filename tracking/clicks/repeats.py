@@ -5,7 +5,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 from psycopg import Cursor
+
+# How a statement that reads `click` finds, as `first_click`, what the sweep knows of its visitor.
+OF_VISITOR: Final = """
+first_click.day = (click.ts AT TIME ZONE 'UTC')::date AND first_click.visitor = click.visitor
+"""
+_IS_REPEAT: Final = f"""
+(SELECT CASE WHEN click.id > click_id THEN true WHEN click.id = click_id THEN false END
+FROM first_click WHERE {OF_VISITOR} AND click.reason = 'ok')
+"""
 
 # A click is committed or spooled well within this time of its id, so what is older is complete.
 SETTLED_S: Final = 10
@@ -34,6 +45,7 @@ INSERT INTO first_click_mark (day, until) SELECT day, %s FROM unnest(%s::date[])
 ON CONFLICT (day) DO UPDATE SET until = excluded.until
 """
 _BEHIND: Final = "SELECT day FROM first_click_mark WHERE until = %s ORDER BY day LIMIT %s"
+_LATEST: Final = "SELECT max(day) FROM first_click_mark WHERE day <= %s"
 _FORGET: Final = "DELETE FROM first_click WHERE day < %s"
 
 
@@ -61,9 +73,31 @@ def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:
     return marked
 
 
+def is_repeat() -> RawSQL:
+    """For a query of clicks: true for a repeat, false for a first click, None where none can tell.
+
+    Nobody can tell of a click without a visitor key, of one that failed, and of one that the sweep
+    has not come to; the first click may become a repeat when one from before it comes late.
+    """
+    return RawSQL(_IS_REPEAT, [], output_field=BooleanField(null=True))
+
+
 def look_again(cursor: Cursor[Any], days: Iterable[date]) -> None:
     """Clicks of these days came late, in this transaction: their days are looked through anew."""
     cursor.execute(_LOOK_AGAIN, [_NIL, sorted(set(days))])
+
+
+def due(cursor: Cursor[Any], today: date) -> list[date]:
+    """The days to look through, the earliest first.
+
+    All since the latest that was looked through, however long ago, with the one before it, whose
+    last clicks were perhaps not settled; and those that are `behind`.
+    """
+    cursor.execute(_LATEST, [today])
+    (latest,) = cursor.fetchone() or (None,)
+    first = (latest or today) - timedelta(days=1)
+    days = {first + timedelta(days=day) for day in range((today - first).days + 1)}
+    return sorted(days.union(behind(cursor)))
 
 
 def behind(cursor: Cursor[Any], *, limit: int = 10) -> list[date]:

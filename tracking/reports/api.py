@@ -66,7 +66,11 @@ class Reports(Resource):
         responses=OpenApiTypes.OBJECT,
     )
     def list(self, request: Request) -> HttpResponse:
-        """The report for the days asked for, by default the last 30."""
+        """The report for the days asked for, by default the last 30.
+
+        `unique_clicks` are the valid clicks less the repeats of a visitor's day (UTC); those of the
+        last seconds are not among them yet.
+        """
         now = clock.now()
         asked = question(request.query_params.dict(), self.actor)
         lines = queries.lines(asked, limit=LINES_MAX + 1)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from tracking.clicks.repeats import OF_VISITOR
 from tracking.conversions.models import Conversion
 
 STATUSES: Final = tuple(Conversion.Status.values)
@@ -64,9 +65,15 @@ _SUMS: Final = ", ".join(
     for status in ("approved", "pending")
     for column in ("revenue_micros", "commission_micros")
 )
+# Without a visitor key nobody can say that a click is a repeat.
+_UNIQUE: Final = "(click.visitor IS NULL OR first_click.click_id IS NOT NULL)"
+_OF_CLICKS: Final[Mapping[str, str]] = {
+    "clicks": "count(*)",
+    "valid_clicks": "count(*) FILTER (WHERE click.reason = 'ok')",
+    "unique_clicks": f"count(*) FILTER (WHERE click.reason = 'ok' AND {_UNIQUE})",
+}
 _MEASURES: Final = (
-    "clicks",
-    "valid_clicks",
+    *_OF_CLICKS,
     *STATUSES,
     "revenue_micros",
     "commission_micros",
@@ -101,6 +108,8 @@ class Line:
 
     `group` holds the id or the day of each dimension, `names` what people call them. Test
     conversions are not counted; revenue and commission are what is approved, less reversals.
+    Unique clicks are those valid ones that are known as a visitor's first of the day (UTC), and all
+    that have no visitor key.
     """
 
     group: Mapping[str, int | date | None]
@@ -108,6 +117,7 @@ class Line:
     currency: str | None
     clicks: int
     valid_clicks: int
+    unique_clicks: int
     conversions: Mapping[str, int]
     revenue_micros: int
     commission_micros: int
@@ -149,12 +159,16 @@ def _statement(question: Question) -> str:
 
 
 def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
+    # Joined by its id as well, a click finds no first click but itself. So no two rows have one
+    # join key: by the visitor alone, all clicks without a key would be one bucket of a hash.
     columns = [dimension.of_click for dimension in chosen.values()] + ["terms_of.currency"]
-    zeros = ["0"] * (len(_MEASURES) - 2)
-    counts = ["count(*)", "count(*) FILTER (WHERE click.reason = 'ok')", *zeros]
+    zeros = ["0"] * (len(_MEASURES) - len(_OF_CLICKS))
     return f"""
-        SELECT {", ".join([*columns, *counts])}
+        SELECT {", ".join([*columns, *_OF_CLICKS.values(), *zeros])}
         FROM click LEFT JOIN offer AS terms_of ON terms_of.id = click.offer_id
+        LEFT JOIN first_click ON {OF_VISITOR} AND first_click.click_id = click.id
+            AND first_click.day >= (%(since)s AT TIME ZONE 'UTC')::date
+            AND first_click.day <= (%(until)s AT TIME ZONE 'UTC')::date
         WHERE click.ts >= %(since)s AND click.ts < %(until)s {_only(question, "click")}
         GROUP BY {_positions(columns)}
     """
@@ -162,8 +176,9 @@ def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
 
 def _conversions(question: Question, chosen: Mapping[str, Dimension]) -> str:
     columns = [dimension.of_conversion for dimension in chosen.values()] + ["conversion.currency"]
+    zeros = ["0"] * len(_OF_CLICKS)
     return f"""
-        SELECT {", ".join([*columns, "0", "0", _COUNTS, _SUMS])}
+        SELECT {", ".join([*columns, *zeros, _COUNTS, _SUMS])}
         FROM conversion
         WHERE conversion.received_at >= %(since)s AND conversion.received_at < %(until)s
             AND NOT conversion.is_test {_only(question, "conversion")}
