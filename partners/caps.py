@@ -43,7 +43,7 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _LOCK_OPEN: Final = """
 SELECT FROM cap_window
 WHERE cap_id = %s AND (ends_at IS NULL OR ends_at > %s)
-ORDER BY cap_id, starts_at, key
+ORDER BY cap_id, starts_at, key COLLATE "C"
 FOR UPDATE
 """
 
@@ -64,7 +64,7 @@ SELECT cap_window.id, cap.id, cap.offer_id, key, starts_at, used, cap_window.lim
 FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
 WHERE alerted_at IS NULL AND cap.active AND (ends_at IS NULL OR ends_at > %s)
     AND cap_window.limit_count > 0 AND used * 100 >= cap.alert_percent * cap_window.limit_count
-ORDER BY cap_window.cap_id, starts_at, key
+ORDER BY cap_window.cap_id, starts_at, key COLLATE "C"
 LIMIT %s
 FOR UPDATE OF cap_window
 """
