@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Settle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
-# Is called with an item's result on the event loop, and raises nothing.
+# Is called with an item's result on the event loop; what it raises is logged and nobody else's.
 Tell = Callable[[Result | Exception], None]
 
 
@@ -71,7 +71,7 @@ class Batches(Generic[Item, Result]):
                 size = await self._settle_next()
         finally:
             for tell in self._givers:
-                tell(Unavailable("stopped"))
+                _tell(tell, Unavailable("stopped"))
 
     async def drain(self, *, patience_s: float) -> None:
         """Return when nothing waits any more, or after `patience_s`."""
@@ -92,14 +92,21 @@ class Batches(Generic[Item, Result]):
             results = [PeractionError()] * len(items)
         except asyncio.CancelledError:
             for tell in givers:
-                tell(Unavailable("stopped"))
+                _tell(tell, Unavailable("stopped"))
             raise
         for tell, result in zip(givers, results, strict=True):
-            tell(result)
+            _tell(tell, result)
         # Only now: `drain` waits for what is under way too.
         if not self._items:
             self._arrived.clear()
         return len(items)
+
+
+def _tell(tell: Tell[Result], result: Result | Exception) -> None:
+    try:
+        tell(result)
+    except Exception:
+        log.exception("batch.not_told")
 
 
 def _settle_future(future: asyncio.Future[Result], result: Result | Exception) -> None:

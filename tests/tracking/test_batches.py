@@ -131,3 +131,14 @@ def test_at_the_end_nobody_is_left_waiting():
         return [type(each).__name__ for each in told[1:]]
 
     assert asyncio.run(main()) == ["Unavailable", "Unavailable"]
+
+
+def test_a_giver_who_cannot_be_told_stops_nobody_else():
+    async def story(batches):
+        def fail(result):
+            raise ValueError(result)
+
+        batches.give(1, fail)
+        return await batches.add(2), await batches.add(3)
+
+    assert run(story, Slow()) == (4, 6)
