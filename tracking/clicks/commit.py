@@ -17,6 +17,7 @@ from psycopg.waiting import READY_R, WAIT_R, WAIT_RW, Ready, Wait
 Lines = Callable[[Sequence[PGresult]], bytes | None]
 _Talk = Generator[Wait, Ready | int, tuple[list[PGresult], bool]]
 
+_DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _TAKEN_BACK: Final = b"taken back"
 
 
@@ -28,7 +29,7 @@ async def commit(connection: AsyncConnection[Any], statements: Sequence[str], li
     """
     message = "; ".join(statements).encode()
     results, taken_back = await connection.wait(_talk(connection.pgconn, message, lines))
-    failed = next((each for each in results if each.status == ExecStatus.FATAL_ERROR), None)
+    failed = next((each for each in results if each.status not in _DONE), None)
     if failed is None:
         return True
     error = error_from_result(failed)
