@@ -71,6 +71,11 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to read, and to look whether anybody is there."""
         super().connection_made(transport)
+        if self.client is None and self.server is not None and self.server[1] is not None:
+            # Over TCP only who has hung up has no address. What came before that would be taken
+            # for a local proxy's, and its X-Forwarded-For believed.
+            transport.abort()
+            return
         self._peer = self.client[0] if self.client else ""
         self._idle = self.loop.call_later(IDLE_S, self._look)
 
