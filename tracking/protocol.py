@@ -32,6 +32,8 @@ HEAD_MAX: Final = 65_536
 # An idle connection is closed after one to two times this, one whose request does not come to its
 # end too. Longer than nginx keeps its own ends of idle connections.
 IDLE_S: Final = 75.0
+# Requests that one connection may have sent ahead of its answers: a packet holds thousands.
+AHEAD_MAX: Final = 100
 _TOO_LARGE: Final = b"the request's headers are too large\n"
 
 
@@ -113,11 +115,15 @@ class Protocol(HttpToolsProtocol):
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
+            # Who reads no answers waits for them, or they would pile up here.
+            and not self.flow.write_paused
             and b"#" not in self.url
             and (link := self._clicks().known(path)) is not None
         ):
             self._link = link
             return
+        if len(self.pipeline) >= AHEAD_MAX:
+            raise ValueError("too many requests ahead of their answers")
         url, headers = self.url, self.headers
         super().on_message_begin()
         self.url = url
@@ -186,9 +192,10 @@ class Protocol(HttpToolsProtocol):
     def _look(self) -> None:
         """Close a connection on which nothing was answered since the last look, nor is being."""
         waits = self.cycle is not None and not self.cycle.response_complete
-        busy = waits and not self.cycle.more_body
+        busy = waits and not self.cycle.more_body and not self.flow.write_paused
         if self._answered == self._answered_before and not busy:
-            self.transport.close()
+            # Not `close`, which waits until the last answer is read.
+            self.transport.abort()
             return
         self._answered_before = self._answered
         self._idle = self.loop.call_later(IDLE_S, self._look)
