@@ -7,7 +7,7 @@ answers everything, links too.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
@@ -65,6 +65,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._click = _Pending()
         self._link: Link | None = None
+        self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
         self._answered = 0
         self._answered_before = -1
@@ -120,8 +121,11 @@ class Protocol(HttpToolsProtocol):
             and b"#" not in self.url
             and (link := self._clicks().known(path)) is not None
         ):
-            self._link = link
-            return
+            said = by_name(self.headers)
+            if b"expect" not in said:
+                self._link, self._said = link, said
+                self.headers = []
+                return
         if len(self.pipeline) >= AHEAD_MAX:
             raise ValueError("too many requests ahead of their answers")
         url, headers = self.url, self.headers
@@ -130,6 +134,8 @@ class Protocol(HttpToolsProtocol):
         for name, value in headers:
             super().on_header(name, value)
         super().on_headers_complete()
+        # What comes behind a body by the same callback, a trailer, is no header.
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """A click needs none."""
@@ -147,7 +153,7 @@ class Protocol(HttpToolsProtocol):
         self._click.response_complete = False
         self.cycle = self._click  # type: ignore[assignment]
         path, _, query = self.url.partition(b"?")
-        asked = Asked(path.decode("latin-1"), query, by_name(self.headers), self._peer)
+        asked = Asked(path.decode("latin-1"), query, self._said, self._peer)
         try:
             self._clicks().give(link, asked, self._told)
         except Exception as error:
