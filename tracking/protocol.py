@@ -34,6 +34,7 @@ HEAD_MAX: Final = 65_536
 IDLE_S: Final = 75.0
 # Requests that one connection may have sent ahead of its answers: a packet holds thousands.
 AHEAD_MAX: Final = 100
+_CLOSE: Final[Header] = (b"connection", b"close")
 _TOO_LARGE: Final = b"the request's headers are too large\n"
 
 
@@ -92,7 +93,7 @@ class Protocol(HttpToolsProtocol):
         """Read on; a head without an end would fill the memory."""
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
-            self._write(431, [(b"connection", b"close")], _TOO_LARGE)
+            self._write(431, [_CLOSE], _TOO_LARGE)
             self.transport.close()
             return
         super().data_received(data)
@@ -164,6 +165,9 @@ class Protocol(HttpToolsProtocol):
         self._answered += 1
         super().on_response_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that nobody has is left out, as HTTP says: nothing to warn of."""
+
     def _clicks(self) -> ClickEdge:
         clicks: ClickEdge = self.app.tracker.clicks
         return clicks
@@ -176,14 +180,13 @@ class Protocol(HttpToolsProtocol):
         if isinstance(stored, Entry):
             if stored.destination:
                 location, *others = redirect_headers(stored.destination)
-                head = _head(302, (*others, *self.server_state.default_headers))
-                self.transport.write(b"%b%b: %b\r\n\r\n" % (head, *location))
+                self._write(302, others, own=b"%b: %b\r\n" % location)
             else:
                 self._write(404, page_headers(pages.NOWHERE), pages.NOWHERE)
         elif isinstance(stored, PeractionError):
             self._write(503, page_headers(pages.LATER, [RETRY]), pages.LATER)
         else:
-            log.error("tracker.failed", path=self.url[:64].decode("latin-1"), exc_info=stored)
+            log.error("tracker.failed", exc_info=stored)
             self._write(500, page_headers(pages.LATER), pages.LATER)
         self._answered += 1
         if not self._click.keep_alive:
@@ -191,9 +194,13 @@ class Protocol(HttpToolsProtocol):
         elif self.pipeline:
             super().on_response_complete()
 
-    def _write(self, status: int, headers: Iterable[Header], body: bytes = b"") -> None:
-        head = _head(status, (*headers, *self.server_state.default_headers))
-        self.transport.write(b"%b\r\n%b" % (head, body))
+    def _write(
+        self, status: int, headers: Iterable[Header], body: bytes = b"", *, own: bytes = b""
+    ) -> None:
+        # `own` are header lines of this answer alone; the rest is the same for many.
+        closing = () if self._click.keep_alive else (_CLOSE,)
+        head = _head(status, (*headers, *self.server_state.default_headers, *closing))
+        self.transport.write(b"%b%b\r\n%b" % (head, own, body))
 
     def _look(self) -> None:
         """Close a connection on which nothing was answered since the last look, nor is being."""
