@@ -4,6 +4,7 @@ import asyncio
 import random
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -53,19 +54,44 @@ def a_batch(dice, offered):
     ]
 
 
-async def settle(own, clicks, middle_s):
+async def settle(own, clicks, middle_s, ways):
     """One batch as a tracker does it; who got in is copied in the same transaction."""
+    if await settle_at_once(own, clicks, middle_s):
+        ways["at once"] += 1
+        return
+    ways["in turn"] += 1
     windows = await places.begin(own, [claim for click in clicks for claim in click])
     refused = places.reserve(windows, clicks)
     await asyncio.sleep(middle_s)
+    await copy_in(own, clicks, refused)
+    await places.commit(own, windows)
+
+
+async def settle_at_once(own, clicks, middle_s):
+    """The same where the places can be taken at once; whether they could."""
+    wanted = places.wanted([claim for click in clicks for claim in click])
+    await own.execute("BEGIN")
+    cursor = await own.execute(places.taking(own, wanted).encode(), prepare=False)
+    windows = places.taken(cursor.pgresult.get_value(0, 0), wanted)
+    await asyncio.sleep(middle_s)
+    if windows is not None:
+        refused = places.reserve(windows, clicks)
+        if places.suits(windows, wanted):
+            await copy_in(own, clicks, refused)
+            await own.execute("COMMIT")
+            return True
+    await own.rollback()
+    return False
+
+
+async def copy_in(own, clicks, refused):
     async with own.cursor() as cursor, cursor.copy("COPY taken FROM STDIN") as copy:
         for click, full in zip(clicks, refused, strict=True):
             for cap_id, starts_at, key, _ in click if full is None else ():
                 await copy.write_row((cap_id, starts_at, key))
-    await places.commit(own, windows)
 
 
-def track(url, seed, offered):
+def track(url, seed, offered, ways):
     """A tracker of some batches; how often it lost its connection."""
     dice = random.Random(seed)
 
@@ -78,7 +104,8 @@ def track(url, seed, offered):
             try:
                 async with own:
                     while left:
-                        await settle(own, a_batch(dice, offered), dice.random() * MIDDLE_S)
+                        batch = a_batch(dice, offered)
+                        await settle(own, batch, dice.random() * MIDDLE_S, ways)
                         left -= 1
             except psycopg.errors.DeadlockDetected:
                 raise
@@ -92,6 +119,7 @@ def track(url, seed, offered):
 def race(url, offered, *, beside):
     """All trackers at once, and `beside` again and again meanwhile; how many connections broke."""
     over = threading.Event()
+    ways = Counter()
 
     def again():
         while not over.is_set():
@@ -100,12 +128,14 @@ def race(url, offered, *, beside):
 
     with ThreadPoolExecutor(TRACKERS + 1) as threads:
         other = threads.submit(again)
-        trackers = [threads.submit(track, url, seed, offered) for seed in range(TRACKERS)]
+        trackers = [threads.submit(track, url, seed, offered, ways) for seed in range(TRACKERS)]
         try:
-            return sum(tracker.result(120) for tracker in trackers)
+            lost = sum(tracker.result(120) for tracker in trackers)
         finally:
             over.set()
             other.result(30)
+    assert min(ways["at once"], ways["in turn"]) > TRACKERS
+    return lost
 
 
 def check_counters():

@@ -1,16 +1,22 @@
 """The recorder: kinds of rows together, and the spool for whatever PostgreSQL cannot take now."""
 
 import asyncio
+import random
+from collections import Counter
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from django.db import connection
 
+from network import clock
 from network.errors import Unavailable
+from partners.models import CapWindow
 from tests import factories
+from tests.partners.test_places import claims_of
 from tests.tracking import spooled
 from tests.tracking.trackers import tell
+from tests.tracking.visits import make_line
 from tracking.clicks import backlog, drain, kinds, records
 from tracking.clicks.kinds import Entry
 from tracking.clicks.record import Recorder
@@ -110,3 +116,88 @@ def run_as_owner(fresh_db, statement):
     role = psycopg.conninfo.conninfo_to_dict(fresh_db.url)["user"]
     with psycopg.connect(fresh_db.owner_url) as owner:
         owner.execute(statement.format(role))
+
+
+def capped(*claims):
+    """A click that needs these places, and what is stored where it finds none."""
+    other = Entry("click", TODAY, make_line(reason="cap_offer"), "cap_offer")
+    return Entry("click", TODAY, spooled.line(), claims=claims, otherwise=lambda claim: other)
+
+
+def test_a_click_that_one_cap_refuses_leaves_the_counter_of_the_other_alone(fresh_db, tmp_path):
+    offer = factories.make_offer()
+    made = [factories.make_cap(offer, 5), factories.make_cap(offer, 1, scope="affiliate")]
+    wide, narrow = claims_of(*made, at=clock.now())
+    told, _ = record(
+        fresh_db.url, tmp_path, capped(wide, narrow), capped(wide, narrow), capped(wide)
+    )
+    assert [each.outcome for each in told] == ["ok", "cap_offer", "ok"]
+    # The windows are there by now.
+    told, _ = record(
+        fresh_db.url, tmp_path, capped(wide, narrow), capped(wide), capped(narrow), capped(wide)
+    )
+    assert [each.outcome for each in told] == ["cap_offer", "ok", "cap_offer", "ok"]
+    told, _ = record(fresh_db.url, tmp_path, *[capped(wide)] * 1, capped(wide), entry())
+    assert [each.outcome for each in told] == ["ok", "cap_offer", "ok"]
+    used = CapWindow.objects.order_by("cap_id").values_list("used", flat=True)
+    assert list(used) == [5, 1]
+    assert Click.objects.filter(reason="ok").count() == 6
+    assert Click.objects.filter(reason="cap_offer").count() == 4
+
+
+def test_a_bad_row_among_capped_ones_takes_no_place(fresh_db, tmp_path):
+    cap = factories.make_cap(limit=10)
+    (claim,) = claims_of(cap, at=clock.now())
+    bad = capped(claim)._replace(line="no row\n")
+    for _ in range(2):
+        told, _ = record(fresh_db.url, tmp_path, capped(claim), bad, capped(claim))
+        assert [type(each) for each in told] == [Entry, Unavailable, Entry]
+    assert CapWindow.objects.get().used == Click.objects.count() == 4
+
+
+def test_many_recorders_with_overlapping_windows_pass_no_limit(fresh_db, tmp_path):
+    """As many trackers; what is stored as good is what was counted."""
+    offer = factories.make_offer()
+    made = [
+        factories.make_cap(offer, 150),
+        factories.make_cap(offer, 40, scope="affiliate"),
+        factories.make_cap(offer, 25, scope="source"),
+    ]
+    at = clock.now()
+    chance = random.Random(3)
+
+    async def run(number):
+        spool = Spool(tmp_path / str(number), bytes_max=2**20)
+        recorder = Recorder(fresh_db.url, spool, commit_max_s=20)
+        running = asyncio.create_task(recorder.run())
+        while recorder.spooling:
+            await asyncio.sleep(0.005)
+        good = Counter()
+        for _ in range(12):
+            asked = [
+                claims_of(
+                    *chance.sample(made, chance.randint(1, 3)),
+                    affiliate_id=chance.randrange(4),
+                    source=chance.choice("aBcDé"),
+                    at=at,
+                )
+                for _ in range(chance.randint(1, 10))
+            ]
+            told = await asyncio.gather(*(recorder.record(capped(*each)) for each in asked))
+            for each, entry in zip(asked, told, strict=True):
+                good.update(claim[::2] for claim in each if entry.outcome == "ok")
+        assert not recorder.spooling
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        spool.close()
+        return good
+
+    async def race():
+        return sum(await asyncio.gather(*(run(number) for number in range(8))), Counter())
+
+    granted = asyncio.run(race())
+    counted = {(row.cap_id, row.key): row for row in CapWindow.objects.all()}
+    assert {key: row.used for key, row in counted.items() if row.used} == granted
+    assert all(row.used <= row.limit_count for row in counted.values())
+    assert counted[made[0].pk, ""].used == 150
+    assert not [path for number in range(8) for path in backlog.paths(tmp_path / str(number))]
