@@ -1,13 +1,11 @@
 """UUIDv7: ids that carry the business time of their making, so they sort by it."""
 
 from datetime import datetime, timedelta
+from os import urandom
 from uuid import UUID
-
-from uuid_utils import compat
 
 from network.clock import EPOCH, now_ms
 
-_NS_PER_MS = 1_000_000
 _VERSION = 7
 
 
@@ -18,7 +16,18 @@ def uuid7() -> UUID:
 
 def uuid7_at(ms: int) -> UUID:
     """A new id stamped with these milliseconds since 1970."""
-    return compat.uuid7(nanoseconds=ms * _NS_PER_MS)
+    return UUID(bytes=uuid7_bytes(ms))
+
+
+def uuid7_bytes(ms: int) -> bytes:
+    """The 16 bytes of such an id: 48 bits of time, then chance around version and variant.
+
+    Source: RFC 9562, 5.7.
+    """
+    chance = bytearray(urandom(10))
+    chance[0] = _VERSION << 4 | chance[0] & 0x0F
+    chance[2] = 0x80 | chance[2] & 0x3F
+    return ms.to_bytes(6) + chance
 
 
 def uuid7_ms(id: UUID) -> int:

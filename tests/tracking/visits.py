@@ -40,4 +40,4 @@ def make_line(id: UUID | None = None, **fields: Any) -> str:
         "language": "",
     }
     fields = given | fields
-    return row.line(id, id.int >> 80, said=row.said(fields.pop("params", {})).line, **fields)
+    return row.line(id.bytes, id.int >> 80, said=row.said(fields.pop("params", {})).line, **fields)

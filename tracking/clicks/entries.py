@@ -2,7 +2,7 @@
 
 from functools import lru_cache, partial
 
-from network.ids import uuid7_at
+from network.ids import uuid7_bytes
 from partners.places import Claim
 from tracking.clicks import decide, ids, privacy, row
 from tracking.clicks.agent import agent
@@ -18,8 +18,8 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
     It tells the click id as the world sees it, empty for who refuses one, and the address to go to,
     empty for nowhere. Where a cap refuses it, another entry takes its place, with another id.
     """
-    id = uuid7_at(visit.ms)
-    click_id = "" if visit.consent is Consent.REFUSED else ids.mint(id)
+    id = uuid7_bytes(visit.ms)
+    click_id = "" if visit.consent is Consent.REFUSED else ids.mint_bytes(id)
     destination = decide.destination(decision, visit, click_id)
     link = decide.parties(decision)
     _, affiliate_id, offer_id, _ = link

@@ -96,8 +96,10 @@ def _filled(parts: _Parts, values: Values, at: datetime | None) -> str:
         value = values.get(parts[place])
         if value is None:
             value = _moment(parts[place], at)
-        # The first question is quicker and enough for most.
-        if not (value.isalnum() and value.isascii()) and not _UNRESERVED.fullmatch(value):
+        # A click id is made of nothing else. The next question is quicker and enough for most.
+        elif parts[place] == _CLICK_ID or (value.isalnum() and value.isascii()):
+            pass
+        elif not _UNRESERVED.fullmatch(value):
             value = quote(value, safe="")
         filled[place] = value
     return "".join(filled)

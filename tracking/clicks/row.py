@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
-from uuid import UUID
 
 from tracking.clicks.query import RESERVED, SUBS, parse
 
@@ -32,7 +31,7 @@ class Said(NamedTuple):
 
 
 def line(  # noqa: PLR0913  (a row has as many fields)
-    id: UUID,
+    id: bytes,
     ms: int,
     *,
     link: tuple[int, int, int, int],
@@ -58,7 +57,7 @@ def line(  # noqa: PLR0913  (a row has as many fields)
     texts = _DIVIDER.join((link_code, destination, referrer or _NULL, language or _NULL))
     link_id, affiliate_id, offer_id, advertiser_id = link
     return (
-        f"{id.int:032x}\t{_instant(ms)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
+        f"{id.hex()}\t{_instant(ms)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
         f"{smart_link_id}\t{landing_id}\t{reason}\t{_marks(marks)}\t"
         f"{_NULL if visitor is None else visitor}\t{origin}\t{agent}\t{said}\t"
         f"{escaped(texts)}\n"

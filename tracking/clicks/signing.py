@@ -37,14 +37,13 @@ def check(
     The first of REASONS that holds; `params` are those of the query. Whether a link is late is only
     said of one that is genuine.
     """
-    signed, _, signature = query.rpartition(LAST)
     key_id, expires = params.get("key"), params.get("expires")
-    if not (signed and signature and key_id and expires):
+    if not (key_id and expires and params.get("sig")):
         return MISSING
     key = keys.get(key_id)
     if key is None or not key.lives(at):
         return KEY_UNKNOWN
-    if not _genuine(key.secret, path, signed, signature):
+    if not _genuine(key.secret, path, query):
         return INVALID
     readable = expires.isascii() and expires.isdigit() and len(expires) <= _DIGITS_MAX
     return "" if readable and at.timestamp() <= int(expires) else EXPIRED
@@ -52,6 +51,7 @@ def check(
 
 # Many people follow the same link.
 @lru_cache(maxsize=4_096)
-def _genuine(secret: bytes, path: str, signed: bytes, signature: bytes) -> bool:
+def _genuine(secret: bytes, path: str, query: bytes) -> bool:
+    signed, _, signature = query.rpartition(LAST)
     # As bytes: what is no ASCII may come too, and is compared in the same time.
     return hmac.compare_digest(sign(secret, path, signed).encode(), signature)
