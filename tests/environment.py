@@ -14,6 +14,7 @@ from network.embedded import postgres
 
 # `make test-long` asks for the full numbers.
 LONG = os.environ.get("TEST_LONG") == "True"
+_GIVEN = dict(os.environ)
 STATE = Path(tempfile.mkdtemp(prefix="peraction-tests-"))
 
 server: postgres.EmbeddedPostgres | None = None
@@ -39,3 +40,9 @@ django.setup()
 # A busy machine is no reason to fail.
 hypothesis_settings.register_profile("peraction", deadline=None)
 hypothesis_settings.load_profile("peraction")
+
+
+def give_back() -> None:
+    """Put the environment back as it was given to us, for workers that make their own."""
+    os.environ.clear()
+    os.environ.update(_GIVEN)
