@@ -56,6 +56,10 @@ def databases(django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
         server.start()
     admin_url = server.superuser_url() if server else os.environ["DATABASE_OWNER_URL"]
     with psycopg.connect(admin_url, autocommit=True) as admin, django_db_blocker.unblock():
+        if server:
+            # The processes that share a query take longer to start than any query here takes.
+            admin.execute("ALTER SYSTEM SET max_parallel_workers_per_gather = 0")
+            admin.execute("SELECT pg_reload_conf()")
         databases = Databases(admin)
         databases.make_template()
         databases.clone("test")
