@@ -16,6 +16,8 @@ from partners.auth import actor_of_person
 from partners.models import Advertiser, Affiliate, Membership, Organisation, Role, User
 from tests import factories
 
+QUICK_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 
 @dataclass
 class Member:
@@ -66,7 +68,7 @@ def member(role: Role, organisation: Organisation, name: str) -> Member:
 @pytest.fixture
 def quick_passwords(settings: Settings) -> None:
     """Passwords are hashed at once, where a test tries many; nothing here looks at the hash."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from network.embedded import process
-from tests import cdnow, scenery
+from tests import cdnow, ready, scenery
 from tests.amounts import micros
 from tests.cdnow import Purchase
 from tests.environment import LONG
@@ -40,7 +40,7 @@ CENT_MICROS = 10_000
 def running(tmp_path: Path) -> Iterator[Running]:
     """A network on the first day of the log."""
     # A report whose click is still spooled waits, and days pass in a moment here.
-    running = Running(tmp_path, settings={"WAIT_HOURS": "100000"})
+    running = Running(ready.put(tmp_path), settings={"WAIT_HOURS": "100000"})
     running.clock.set(datetime(1997, 1, 1, tzinfo=UTC))
     yield running.start()
     running.stop()
