@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import django
+from django.conf import settings
 from hypothesis import settings as hypothesis_settings
 
 from network.embedded import postgres
@@ -51,6 +52,8 @@ os.environ.setdefault("API_RATE_PER_MINUTE", "1000000")
 
 django.setup()
 
+# Each client of a test builds the middleware anew; no list of all static files every time.
+settings.WHITENOISE_AUTOREFRESH = True
 # A busy machine is no reason to fail.
 hypothesis_settings.register_profile("peraction", deadline=None)
 hypothesis_settings.load_profile("peraction")
