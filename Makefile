@@ -7,6 +7,8 @@ MANAGE := MODE=test .venv/bin/python -W ignore::RuntimeWarning manage.py
 # makemigrations asks a database for its history: this one is known to be away at once.
 NOWHERE := "postgresql://nobody@/none?host=/nowhere"
 PACKAGES := network partners tracking payouts
+# How many workers share the tests; each has a PostgreSQL of its own. 0 is none, for a debugger.
+TEST_WORKERS ?= 2
 
 export PYTHON
 # Files and terminals speak UTF-8, whatever the locale says.
@@ -21,9 +23,9 @@ run: ## Servers, demo network, tracker, web and jobs, until Ctrl-C (WEB_PORT=, T
 	@bin/setup run
 	@.venv/bin/python -m network.stack
 
-test: ## The suite on a real PostgreSQL (ARGS="-k words")
+test: ## The suite on a real PostgreSQL (ARGS="-k words", TEST_WORKERS=)
 	@bin/setup dev
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 test-long: ## The suite with the full numbers, on every PostgreSQL there is
 	@bin/setup dev
@@ -37,7 +39,7 @@ check: ## The gate: format, lint, types, import contracts, migrations, API schem
 	.venv/bin/lint-imports
 	DATABASE_OWNER_URL=$(NOWHERE) $(MANAGE) makemigrations --check --dry-run
 	$(MANAGE) spectacular --validate --fail-on-warn | diff openapi.yaml -
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 fmt: ## Format, and put right what the linter can
 	@bin/setup dev

@@ -65,8 +65,9 @@ def _spans(network: Network) -> Iterator[tuple[int, int]]:
     first, last = int(network.network_address), int(network.broadcast_address)
     if network.version == 4:  # noqa: PLR2004  (its own name says it)
         yield _IPV4_FIRST | first, _IPV4_FIRST | last
-    elif first < _IPV4_FIRST and last > _IPV4_LAST:
+    elif first < _IPV4_FIRST and last >= _IPV4_LAST:
         yield first, _IPV4_FIRST - 1
-        yield _IPV4_LAST + 1, last
+        if last > _IPV4_LAST:
+            yield _IPV4_LAST + 1, last
     else:
         yield first, last

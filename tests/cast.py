@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from partners.actors import Actor
 from partners.auth import actor_of_person
 from partners.models import Advertiser, Affiliate, Membership, Organisation, Role, User
 from tests import factories
+
+QUICK_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @dataclass
@@ -60,6 +63,12 @@ def member(role: Role, organisation: Organisation, name: str) -> Member:
     user = factories.make_user(f"{name}@test.example")
     membership = factories.make_member(role, organisation, user)
     return Member(membership, factories.make_key(membership))
+
+
+@pytest.fixture
+def quick_passwords(settings: Settings) -> None:
+    """Passwords are hashed at once, where a test tries many; nothing here looks at the hash."""
+    settings.PASSWORD_HASHERS = QUICK_HASHERS
 
 
 @pytest.fixture

@@ -52,6 +52,11 @@ def purchases() -> list[Purchase]:
     ]
 
 
+def some(log: list[Purchase], *, one_in: int) -> list[Purchase]:
+    """All purchases of some customers, of as many for each affiliate."""
+    return [row for row in log if row.customer // AFFILIATES % one_in == 0]
+
+
 def by_day(log: list[Purchase]) -> Iterator[tuple[date, list[Purchase]]]:
     """The log as a sequence of days, each with its purchases."""
     for day, rows in groupby(sorted(log, key=lambda row: (row.day, row.order)), lambda r: r.day):
@@ -65,9 +70,10 @@ def half_up_micros(amount: Fraction) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the whole log must come to, in micros."""
+    """What a whole log must come to, in micros."""
 
     conversions: int
+    of_zero: int
     revenue_micros: int
     commission_micros: dict[int, int]
 
@@ -80,4 +86,5 @@ def expected(log: list[Purchase]) -> Expected:
         sale = Fraction(row.amount)
         revenue += half_up_micros(sale * REVENUE_SHARE)
         commission[row.affiliate] += half_up_micros(sale * COMMISSION_SHARE)
-    return Expected(len(log), revenue, dict(commission))
+    of_zero = sum(Fraction(row.amount) == 0 for row in log)
+    return Expected(len(log), of_zero, revenue, dict(commission))

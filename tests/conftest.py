@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
 
-from tests import environment
+from tests import environment, sharing
 from tests.clock import Clock
 from tests.databases import Databases, with_database
 
@@ -18,6 +19,23 @@ from tests.databases import Databases, with_database
 def pytest_collection(session: pytest.Session) -> None:
     """Bring in the cast, whose module needs the models and so a Django that is set up."""
     session.config.pluginmanager.import_plugin("tests.cast")
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Let every worker make an environment and a server of its own."""
+    environment.give_back()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.ByModule:
+    """Share the tests by whole modules, in our order and not by how many tests they have."""
+    config.option.loadscopereorder = False
+    return sharing.ByModule(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, where workers share the tests."""
+    if hasattr(config, "workerinput"):
+        sharing.longest_first(items)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -38,6 +56,10 @@ def databases(django_db_blocker: DjangoDbBlocker) -> Iterator[Databases]:
         server.start()
     admin_url = server.superuser_url() if server else os.environ["DATABASE_OWNER_URL"]
     with psycopg.connect(admin_url, autocommit=True) as admin, django_db_blocker.unblock():
+        if server:
+            # The processes that share a query take longer to start than any query here takes.
+            admin.execute("ALTER SYSTEM SET max_parallel_workers_per_gather = 0")
+            admin.execute("SELECT pg_reload_conf()")
         databases = Databases(admin)
         databases.make_template()
         databases.clone("test")

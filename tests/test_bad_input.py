@@ -274,7 +274,7 @@ def writes(which):
 
 
 @pytest.fixture
-def given(request, stage, bob):
+def given(request, quick_passwords, stage, bob):
     """The world in which somebody writes nonsense; Bob is there to be let in and brought in."""
     # Passwords are not tried often; here they are.
     cache.clear()

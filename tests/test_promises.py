@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests import scenery
+from tests import ready, scenery
 from tests.running import Api, Running, eventually
 from tests.shop import Shop
 
@@ -24,7 +24,7 @@ REPORTS = 400
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A network with two tracker processes, whose reports settle at once."""
-    directory = tmp_path_factory.mktemp("promises")
+    directory = ready.put(tmp_path_factory.mktemp("promises"))
     running = Running(directory, tracker_workers=2, settings={"SETTLE_SECONDS": "0"})
     yield running.start()
     running.stop()

@@ -11,6 +11,7 @@ import sepaxml
 from lxml import etree
 from standardwebhooks import Webhook
 
+from tests import ready
 from tests.amounts import eur
 from tests.inbox import Inbox, inbox
 from tests.running import Api, Running, eventually
@@ -23,7 +24,7 @@ PASSWORD = "a long and boring password"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """An empty network, on a Monday in March."""
-    running = Running(tmp_path_factory.mktemp("story"))
+    running = Running(ready.put(tmp_path_factory.mktemp("story")))
     running.clock.set(START)
     yield running.start()
     running.stop()

@@ -45,6 +45,12 @@ def test_all_of_ipv6_is_not_ipv4():
     assert number("192.0.2.1") not in everything
 
 
+def test_a_range_that_ends_with_the_place_of_ipv4_leaves_it_out():
+    up_to_it = Ranges([network("::/80")])
+    assert number("::1") in up_to_it
+    assert all(number(ip) not in up_to_it for ip in ("0.0.0.0", "255.255.255.255", "::1:0:0:0"))
+
+
 def test_ranges_that_overlap_or_touch_are_one():
     texts = ("10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8", "13.0.0.0/8")
     assert len(Ranges(map(network, texts))) == 2

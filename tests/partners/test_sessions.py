@@ -13,6 +13,9 @@ from tests.factories import PASSWORD
 URL = "/api/v1/session"
 
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
+
 @pytest.fixture(autouse=True)
 def _fresh_limits():
     cache.clear()

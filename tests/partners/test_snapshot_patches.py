@@ -18,7 +18,7 @@ from partners.models import Application, ExternalId, Landing, Link, Offer
 from tests import environment
 from tests.partners.changing import CHANGES, make_network
 
-EXAMPLES = 1000 if environment.LONG else 150
+EXAMPLES = 1000 if environment.LONG else 60
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Random walks over the real verbs, beside a model in plain integers; the books agree at each step.
 
-`make test` walks 10,000 steps, `make test-long` half a million.
+`make test` walks 3,000 steps, `make test-long` half a million.
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ from tests import factories
 from tests.environment import LONG
 from tests.payouts.earning import booking, deposit, earn, make_payee, reverse
 
-STEPS = 500_000 if LONG else 10_000
+STEPS = 500_000 if LONG else 3_000
 STEPS_OF_A_WALK = 50
 # Some walks end early.
 WALKS = STEPS // STEPS_OF_A_WALK * 6 // 5

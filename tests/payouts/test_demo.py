@@ -10,12 +10,13 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import override_settings
 
 from partners.models import Application, Offer, PayeeMethod, SmartLink, User
 from payouts import commissions, verify
 from payouts.demo import cast
 from payouts.models import Commission, PayoutRun
-from tests.cast import api_client
+from tests.cast import QUICK_HASHERS, api_client
 from tests.running import ROOT
 from tracking.models import Click, Conversion, Event, Handoff
 
@@ -24,7 +25,12 @@ from tracking.models import Click, Conversion, Event, Handoff
 def demo(databases, django_db_blocker, tmp_path_factory):
     """The state directory of a demo network in a database of its own."""
     state = tmp_path_factory.mktemp("state")
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+    with (
+        django_db_blocker.unblock(),
+        pytest.MonkeyPatch.context() as patch,
+        # Many people are made and sign in, and nothing here looks at a hash.
+        override_settings(PASSWORD_HASHERS=QUICK_HASHERS),
+    ):
         patch.setattr("django.conf.settings.STATE_DIR", state)
         databases.clone("demo")
         call_command("seed_demo")

@@ -22,7 +22,7 @@ from tests.tracking import spooled
 from tracking.clicks import backlog, drain, records
 from tracking.models import Click
 
-KILLS = 100 if LONG else 6
+KILLS = 100 if LONG else 3
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.environment import LONG
 from tests.tracking.servers import is_ready, serve
 from tracking.models import Click
 
-REQUESTS = 100_000 if LONG else 3_000
+REQUESTS = 100_000 if LONG else 1_500
 ROUND = 50
 THREADS = 16
 HOSTS = {"shop.example", "out.example", "net.example"}
