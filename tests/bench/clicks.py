@@ -171,6 +171,8 @@ def main() -> None:
     need("nginx", "wrk")
     (port,) = free_ports(1)
     result: dict[str, object] = {"bench": "clicks", "exact": True, "links": LINKS, "offers": OFFERS}
+    # Which build: one without profiles, as by pyenv, is up to a quarter slower.
+    result |= {"python": sys.version}
     with tracker(WORKERS) as bench, nginx(port) as bare:
         result |= {"workers": WORKERS, "start_s": round(bench.start_s, 1)}
         # Caches warm, today's partition made.
