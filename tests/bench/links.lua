@@ -11,8 +11,9 @@ request = function()
     ["X-Forwarded-For"] = "2.160." .. (n % 7) .. "." .. (n % 251),
   })
 end
--- A pause of so many milliseconds, a little more or less, before each request of a connection.
+-- A pause before each request of a connection, of so many milliseconds in the middle: by chance, or
+-- all connections would come together.
 local pause = tonumber(os.getenv("BENCH_PAUSE_MS") or "0")
 if pause > 0 then
-  delay = function() return math.random(math.max(0, pause - 1), pause + 1) end
+  delay = function() return math.random(0, 2 * pause) end
 end
