@@ -140,7 +140,8 @@ def verdict(url, key, secret, at):
     """What the tracker says to the address."""
     parts = urlsplit(url)
     keys = {key.key_id: SigningKey(secret.encode(), key.expires_at)}
-    return check(parts.path, parts.query.encode(), keys, at)
+    raw = parts.query.encode()
+    return check(parts.path, raw, parse(raw), keys, at)
 
 
 def test_a_signed_link_is_good_until_it_ends(alice, link, settings):
