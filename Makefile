@@ -27,7 +27,7 @@ test: ## The suite on a real PostgreSQL (ARGS="-k words", TEST_WORKERS=)
 	@bin/setup dev
 	@.venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
-test-long: ## The suite with the full numbers, on every PostgreSQL there is
+test-long: ## The suite with the full numbers
 	@bin/setup dev
 	@TEST_LONG=True .venv/bin/python -m pytest $(ARGS)
 
@@ -50,7 +50,7 @@ openapi: ## Write openapi.yaml anew, after a wanted change of the API
 	@bin/setup dev
 	@$(MANAGE) spectacular --validate --fail-on-warn --file openapi.yaml
 
-bench: ## One benchmark: NAME=clicks
+bench: ## One benchmark: NAME=clicks or NAME=bandit
 	@test -n "$(NAME)" || { echo "Which one? make bench NAME=clicks"; exit 2; }
 	@bin/setup dev
 	@.venv/bin/python -m tests.bench.$(NAME)

@@ -1,7 +1,4 @@
-"""A big network's configuration, made fast: what a tracker must hold in memory.
-
-python -m tests.bench.catalogue   # how long it takes to load, to patch, to act; how much it holds
-"""
+"""A big network's configuration, made fast: what a tracker must hold in memory."""
 
 from typing import Any, Final
 

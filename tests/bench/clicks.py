@@ -112,7 +112,9 @@ def _row(name: str, *cells: str) -> str:
     return f"{name:<10}" + "".join(f"{cell:>10}" for cell in cells) + "  "
 
 
-def _measured(bench: Bench, connections: int, *, own: bool) -> tuple[Run, bool]:
+def _measured(
+    bench: Bench, connections: int = 64, *, own: bool = False, name: str = "click"
+) -> tuple[Run, bool]:
     """One run, and whether its rows and its places in caps are as many as its answers."""
     before, taken_before = _counted(bench.database)
     paths = bench.wrk["BENCH_PATHS"] + (".own" if own else "")
@@ -130,8 +132,27 @@ def _measured(bench: Bench, connections: int, *, own: bool) -> tuple[Run, bool]:
     exact = 0 <= surplus <= connections and run.failed == 0
     exact = exact and taken - taken_before == rows - before
     stored = f"rows - answers = {surplus}, places = rows: {exact}"
-    _show("own subs" if own else "click", run, stored)
+    _show(name, run, stored)
     return run, exact
+
+
+def _in_other_shapes(bench: Bench) -> dict[str, object]:
+    """In turn: as it is, among a hundred links and offers only, and by two processes."""
+    runs: dict[str, list[Run]] = {"": [], "_100_links": [], "_2_workers": []}
+    all_exact = True
+    with tracker(1, 100, 100) as small, tracker(2) as twofold:
+        shapes = (("click", bench), ("100 links", small), ("2 workers", twofold))
+        for _ in range(ROUNDS):
+            for found, (name, shape) in zip(runs.values(), shapes, strict=True):
+                run, exact = _measured(shape, name=name)
+                found.append(run)
+                all_exact = all_exact and exact
+        start_s = twofold.start_s
+    figures: dict[str, object] = {"shapes_exact": all_exact, "start_s_2_workers": round(start_s, 1)}
+    for shape_name, found in runs.items():
+        figures[f"shape_cpu_us{shape_name}"] = round(_median(found).cpu_us, 1)
+        figures[f"shape_clicks_per_s{shape_name}"] = round(_median(found).per_s)
+    return figures
 
 
 def _at_half(bench: Bench, bare: str, result: Mapping[str, object]) -> dict[str, object]:
@@ -191,12 +212,14 @@ def main() -> None:
                 besides.append(wrk(bare, connections=connections, seconds=SECONDS))
                 _show("nginx", besides[-1], "")
                 for prefix, found in runs.items():
-                    run, exact = _measured(bench, connections, own=prefix == "own_")
+                    name = "own subs" if prefix else "click"
+                    run, exact = _measured(bench, connections, own=bool(prefix), name=name)
                     found.append(run)
                     result["exact"] = bool(result["exact"]) and exact
             for prefix, found in runs.items():
                 result |= _figures(_median(found), _median(besides), prefix)
         result |= _at_half(bench, bare, result)
+        result |= _in_other_shapes(bench)
         result["rss_mb"] = round(bench.rss_mb)
     say(json.dumps(result))
 

@@ -1,5 +1,6 @@
 """The pure parts of a click: its id, its parameters, where it comes from, whether it is good."""
 
+import re
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,9 @@ from network.ids import uuid7
 from partners.deep_links import deep_link
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
 from partners.vocabulary import URL_MAX
+from tests.running import ROOT
 from tests.tracking.visits import make_visit
-from tracking.clicks import ids, query
+from tracking.clicks import decide, ids, query
 from tracking.clicks.evaluate import evaluate
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -193,3 +195,9 @@ def test_the_advertiser_is_looked_at_before_its_money():
     assert evaluate(make_link(offer=make_offer(advertiser=broke)), VISIT) == "advertiser_unfunded"
     closed = replace(broke, active=False)
     assert evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT) == "advertiser_inactive"
+
+
+def test_the_page_on_clicks_explains_every_reason():
+    page = (ROOT / "docs" / "clicks.md").read_text()
+    rows = page.split("## Why a click is not good")[1].split("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", rows)) >= set(decide.REASONS)
