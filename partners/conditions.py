@@ -25,7 +25,7 @@ Check = Callable[[Facts], str | None]
 
 
 class TargetingInvalid(BadInput):
-    """A rule is one of all, any and not, or a fact with what it is compared to."""
+    """A rule is like {"fact": "country", "in": ["DE"]}, or all, any or not of rules."""
 
     code = "targeting_invalid"
 
@@ -82,6 +82,14 @@ _TEXTS: Final[Mapping[str, _Text]] = {
     "bot": _Text("bot", *_one_of(BOTS)),
 }
 _FLAGS: Final = ("prefetch", "datacentre")
+# All that a rule can ask for, but for the sub ids.
+FACTS: Final = (
+    *(fact for fact in _TEXTS if fact not in SUBS),
+    *_FLAGS,
+    "ip",
+    "os_version",
+    "local_time",
+)
 REASONS: Final = (
     *dict.fromkeys(text.reason for text in _TEXTS.values()),
     "os_version",
@@ -114,7 +122,8 @@ def read(rule: Mapping[str, object], zone: ZoneInfo, pointer: str) -> Condition:
         return _os_version(rule, pointer)
     if fact == "local_time":
         return _local_time(rule, zone, pointer)
-    raise TargetingFactUnknown(pointer=f"{pointer}/fact")
+    known = f"the facts are {', '.join(FACTS)} and sub1 to sub30"
+    raise TargetingFactUnknown(known, pointer=f"{pointer}/fact")
 
 
 def refuse_others(rule: Mapping[str, object], names: tuple[str, ...], pointer: str) -> None:

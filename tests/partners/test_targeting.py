@@ -1,5 +1,7 @@
 """Targeting: what a tree lets through, with what reason it refuses, and which trees it takes."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
@@ -11,8 +13,10 @@ from hypothesis import strategies as st
 
 from network.errors import BadInput
 from network.ranges import number
+from partners.conditions import FACTS
 from partners.facts import SUBS
 from partners.targeting import TARGETING_REASONS, compile_tree, validate
+from tests.running import ROOT
 
 BERLIN = "Europe/Berlin"
 # A Wednesday, 13:30 in Berlin.
@@ -406,7 +410,7 @@ def test_a_compiled_tree_says_what_its_words_say(tree, visit):
     assert reason(tree, visit) == plainly(tree, visit)
 
 
-json = st.recursive(
+any_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["DE", "country", "09:00", ""]),
     lambda inner: (
         st.lists(inner, max_size=3)
@@ -420,7 +424,7 @@ json = st.recursive(
 )
 
 
-@given(trees | json, facts)
+@given(trees | any_json, facts)
 def test_any_json_is_refused_as_bad_input_or_compiles(tree, visit):
     try:
         validate(tree)
@@ -435,3 +439,10 @@ def test_addresses_of_both_kinds_are_told_apart():
     leaf = {"fact": "ip", "in": ["::/0"]}
     assert reason(leaf, make_facts(ip_number=number("2001:db8::1"))) is None
     assert reason(leaf, make_facts(ip_number=number(str(ip_address("192.0.2.1"))))) == "ip_blocked"
+
+
+def test_the_page_on_offers_shows_a_good_tree_and_every_fact():
+    page = (ROOT / "docs" / "offers.md").read_text().split("## Landing pages")[0]
+    tree = json.loads(page.split("```json\n")[1].split("```")[0])["targeting"]
+    assert reason(tree) is None
+    assert set(re.findall(r"`([a-z0-9_]+)`", page)) >= {*FACTS, SUBS[0], SUBS[-1]}
