@@ -9,6 +9,8 @@ from django.conf import settings
 _Address = IPv4Address | IPv6Address
 # Beyond this nobody forwards for an honest reason.
 _HOPS_MAX: Final = 20
+# An address of IPv6 with a zone, brackets, a port and blanks is well below this.
+_TEXT_MAX: Final = 100
 
 
 def visitor(peer: str, forwarded: list[bytes]) -> str | None:
@@ -47,6 +49,8 @@ def _spelled(text: str) -> str | None:
 @lru_cache(maxsize=10_000)
 def _parsed(text: str) -> _Address | None:
     """An address with or without port, brackets or zone; IPv4 inside IPv6 comes out as IPv4."""
+    if len(text) > _TEXT_MAX:
+        return None
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,6 +1,7 @@
 """The tracker's server: python -m tracking --port 8001 [--host 127.0.0.1] [--workers 1]."""
 
 import argparse
+import resource
 from typing import Final
 
 import uvicorn
@@ -17,6 +18,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1, help="processes, one for each core")
     wanted = parser.parse_args()
+    # As many connections as the machine lets us have.
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     uvicorn.run(
         "tracking.asgi:app",
         interface="asgi3",

@@ -7,10 +7,12 @@ answers everything, links too.
 """
 
 import asyncio
+import resource
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote_from_bytes
 
 import structlog
 from uvicorn.config import Config
@@ -34,6 +36,9 @@ HEAD_MAX: Final = 65_536
 IDLE_S: Final = 75.0
 # Requests that one connection may have sent ahead of its answers: a packet holds thousands.
 AHEAD_MAX: Final = 100
+# File descriptors that connections leave to the database, the spool and the log.
+KEPT_FREE: Final = 100
+_ASCII: Final = bytes(range(128))
 _CLOSE: Final[Header] = (b"connection", b"close")
 _TOO_LARGE: Final = b"the request's headers are too large\n"
 
@@ -80,6 +85,11 @@ class Protocol(HttpToolsProtocol):
             # for a local proxy's, and its X-Forwarded-For believed.
             transport.abort()
             return
+        if len(self.connections) > _connections_max():
+            # Without a descriptor left neither the database nor the spool could be reached, and
+            # those who are being served would lose their clicks for those who come on top.
+            transport.abort()
+            return
         self._peer = self.client[0] if self.client else ""
         self._idle = self.loop.call_later(IDLE_S, self._look)
 
@@ -91,6 +101,8 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; a head without an end would fill the memory."""
+        if not self._asked_bytes and not data.isascii():
+            data = _ascii_line(data)
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
             self._write(431, [_CLOSE], _TOO_LARGE)
@@ -110,6 +122,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
+        if self._asked_bytes > HEAD_MAX and self._head_bytes() > HEAD_MAX:
+            raise ValueError("too large a head in one packet")
         self._asked_bytes = 0
         path = self.url.partition(b"?")[0]
         if (
@@ -168,6 +182,9 @@ class Protocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """An upgrade that nobody has is left out, as HTTP says: nothing to warn of."""
 
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
     def _clicks(self) -> ClickEdge:
         clicks: ClickEdge = self.app.tracker.clicks
         return clicks
@@ -225,3 +242,18 @@ _STATUS_LINES: Final = {
 def _head(status: int, headers: tuple[Header, ...]) -> bytes:
     lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join([_STATUS_LINES[status], *lines])
+
+
+@lru_cache(maxsize=1)
+def _connections_max() -> int:
+    """As many as this process may have files open, but for those that are kept free."""
+    may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(KEPT_FREE, may_open - KEPT_FREE)
+
+
+def _ascii_line(data: bytes) -> bytes:
+    """A request whose line is percent-encoded where programs, unlike browsers, leave that out."""
+    line, end, rest = data.partition(b"\r\n")
+    if line.isascii():
+        return data
+    return quote_from_bytes(line, safe=_ASCII).encode() + end + rest

@@ -26,6 +26,12 @@ class Server:
         self.process.wait(timeout=20)
 
 
+_LIMITED = (
+    "import os, sys; from resource import RLIMIT_NOFILE, setrlimit; limit = int(sys.argv[1]);"
+    " setrlimit(RLIMIT_NOFILE, (limit, limit)); os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
 @contextmanager
 def serve(
     environment: Mapping[str, str],
@@ -34,10 +40,12 @@ def serve(
     workers: int = 1,
     app: str = "tracking",
     ready: str = "/readyz",
+    files: int = 0,
 ) -> Iterator[Server]:
     """A server of `app` that answers 200 at `ready`, for as long as this lasts.
 
-    The tracker, which has a server of its own, or an ASGI app under granian.
+    The tracker, which has a server of its own, or an ASGI app under granian. It may have so many
+    `files` open, or as many as we.
     """
     (port,) = free_ports(1)
     granian = ("-m", "granian", "--no-ws", "--interface", "asgi", "--log-level", "warning", app)
@@ -45,6 +53,8 @@ def serve(
         sys.executable, *(("-m", app) if app == "tracking" else granian), "--host", "127.0.0.1",
         "--port", str(port), "--workers", str(workers),
     ]  # fmt: skip
+    if files:
+        command[1:1] = ["-c", _LIMITED, str(files), sys.executable]
     own = {"SPOOL_DIR": str(log.parent / "spool")}
     with log.open("wb") as output:
         process = subprocess.Popen(

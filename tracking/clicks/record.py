@@ -147,7 +147,8 @@ class Recorder:
                 return [Unavailable("this cannot be stored")]
             half = len(entries) // 2
             return [*await self._store(entries[:half]), *await self._store(entries[half:])]
-        except psycopg.Error as error:
+        except (psycopg.Error, OSError) as error:
+            # OSError: the process has no file descriptor left, or the socket is gone.
             # Perhaps stored, perhaps not. All rows of the COPY go to the spool together, so that
             # one which comes about late may fail on rows that the drainer has stored before it.
             log.warning("clicks.commit_unknown", rows=len(entries), error=str(error))

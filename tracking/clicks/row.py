@@ -20,6 +20,8 @@ _DIVIDER, _NULL = RESERVED
 _MS_PER_S: Final = 1000
 # Hardly anybody uses more, so that hardly any click pays for looking.
 _USUAL: Final = SUBS[:10]
+# Bytes of a query: longer ones, which hardly anybody sends, are not worth their memory.
+REMEMBERED_MAX: Final = 2_000
 _RARE: Final = frozenset(SUBS[10:])
 
 
@@ -86,10 +88,14 @@ def said(params: Mapping[str, str]) -> Said:
     return Said(params, escaped(_DIVIDER.join(texts)))
 
 
-# Many people follow the same link, sub ids and all. Each kept one takes about 2 kB.
-@lru_cache(maxsize=4_096)
 def said_by(query: bytes) -> Said:
     """What the raw query of one of our own links says."""
+    return _remembered(query) if len(query) <= REMEMBERED_MAX else said(parse(query))
+
+
+# Many people follow the same link, sub ids and all. Each kept one takes about 2 kB.
+@lru_cache(maxsize=4_096)
+def _remembered(query: bytes) -> Said:
     return said(parse(query))
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from partners.link_signature import LAST, sign
+from tracking.clicks.row import REMEMBERED_MAX
 
 MISSING: Final = "signature_missing"
 KEY_UNKNOWN: Final = "signature_key_unknown"
@@ -43,15 +44,18 @@ def check(
     key = keys.get(key_id)
     if key is None or not key.lives(at):
         return KEY_UNKNOWN
-    if not _genuine(key.secret, path, query):
+    remembered = len(query) <= REMEMBERED_MAX
+    if not (_known_genuine if remembered else _genuine)(key.secret, path, query):
         return INVALID
     readable = expires.isascii() and expires.isdigit() and len(expires) <= _DIGITS_MAX
     return "" if readable and at.timestamp() <= int(expires) else EXPIRED
 
 
-# Many people follow the same link.
-@lru_cache(maxsize=4_096)
 def _genuine(secret: bytes, path: str, query: bytes) -> bool:
     signed, _, signature = query.rpartition(LAST)
     # As bytes: what is no ASCII may come too, and is compared in the same time.
     return hmac.compare_digest(sign(secret, path, signed).encode(), signature)
+
+
+# Many people follow the same link.
+_known_genuine = lru_cache(maxsize=4_096)(_genuine)

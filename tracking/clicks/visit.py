@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+from django.conf import settings
+
 from network import address
 from network.settled import settled
 from tracking.asked import Asked
@@ -18,6 +20,11 @@ from tracking.clicks.row import Said
 USER_AGENT_MAX: Final = 1_000
 REFERRER_MAX: Final = 2_000
 LANGUAGE_MAX: Final = 35
+# UTF-8 takes up to four bytes for a character.
+_AGENT_BYTES: Final = 4 * USER_AGENT_MAX
+_LANGUAGE_BYTES: Final = 4 * LANGUAGE_MAX
+# The last hops, of which the first that is no proxy of ours counts.
+_FORWARDED_BYTES: Final = 1_000
 
 _MS_PER_S: Final = 1_000
 _BOT_MARKS: Final = {"known": "bot", "suspected": "bot_suspected"}
@@ -56,9 +63,10 @@ class Visit:
         self.params, self.said = said
         self.ms = ms
         self.at = datetime.fromtimestamp(ms / _MS_PER_S, UTC)
-        self.user_agent, self.agent = _browser(headers.get(b"user-agent", b""))
-        self.said_language = headers.get(b"accept-language", b"")
-        self.ip, self.place = _from_where(asked.peer, headers.get(b"x-forwarded-for"))
+        # Cut before they are remembered: a header may have 64 kB.
+        self.user_agent, self.agent = _browser(headers.get(b"user-agent", b"")[:_AGENT_BYTES])
+        self.said_language = headers.get(b"accept-language", b"")[:_LANGUAGE_BYTES]
+        self.ip, self.place = _from_where(asked.peer, _forwarded(headers))
         gpc = privacy.opts_out(headers)
         self.consent = _consent(self.params, self.place.country, gpc=gpc)
         self.prefetch = arrival.is_prefetch(headers)
@@ -172,6 +180,16 @@ def _language(raw: bytes) -> tuple[str, str]:
 def _browser(raw: bytes) -> tuple[str, Agent]:
     text = _text(raw, USER_AGENT_MAX)
     return text, agent(text)
+
+
+def _forwarded(headers: _Headers) -> bytes | None:
+    said = headers.get(b"x-forwarded-for")
+    return said[-_FORWARDED_BYTES:] if said is not None and _has_proxies() else None
+
+
+@settled(1)
+def _has_proxies() -> bool:
+    return bool(settings.TRUSTED_PROXIES)
 
 
 @settled(50_000)

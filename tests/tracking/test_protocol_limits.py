@@ -1,0 +1,82 @@
+"""What a stranger may cost the tracker: descriptors, memory, and bytes that no parser takes."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import factories
+from tests.running import eventually
+from tests.tracking.servers import serve
+from tests.tracking.wire import END, connected, get
+from tracking.models import Click
+from tracking.protocol import KEPT_FREE
+
+FILES = 300
+
+
+@pytest.fixture
+def link(fresh_db):
+    return factories.make_link(code="abc123")
+
+
+def rss_mb(pid):
+    (line,) = [l for l in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in l]
+    return int(line.split()[1]) / 1_000
+
+
+def test_idle_connections_leave_room_for_those_who_are_there(fresh_db, link, tmp_path):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log", files=FILES) as server,
+        ExitStack() as all_,
+    ):
+        visitor = all_.enter_context(connected(server.port))
+        visitor.send(get("/c/abc123"))
+        assert visitor.answer().status == 302
+        crowd = [all_.enter_context(connected(server.port)) for _ in range(FILES)]
+        crowd[-1].send(get("/c/abc123"))
+        assert crowd[-1].answer() == END
+        for _ in range(5):
+            visitor.send(get("/c/abc123"))
+            assert visitor.answer().status == 302
+        crowd[FILES - KEPT_FREE - 20].send(get("/healthz"))
+        assert crowd[FILES - KEPT_FREE - 20].answer().status == 200
+    assert Click.objects.count() == 6
+
+
+def test_long_headers_and_queries_are_not_remembered(fresh_db, link, tmp_path):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+        visitor.send(get("/c/abc123"))
+        visitor.answer()
+        before = rss_mb(server.process.pid)
+        for number in range(600):
+            long = f"{number:06}" + "x" * 15_000
+            names = ("User-Agent", "Accept-Language", "X-Forwarded-For")
+            headers = [f"{name}: {long}".encode() for name in names]
+            visitor.send(get(f"/c/abc123?sub1={long}", *headers))
+            assert visitor.answer().status == 302
+        assert rss_mb(server.process.pid) - before < 20
+
+
+def test_a_head_of_one_packet_is_refused_when_it_is_too_large(fresh_db, link, tmp_path):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+        visitor.send(get("/c/abc123", b"User-Agent: " + b"x" * 100_000))
+        assert visitor.answer().status in (400, 431)
+    assert not Click.objects.exists()
+
+
+@pytest.mark.parametrize(("raw", "sub"), [("ж".encode(), "ж"), (b"\xe9", "\ufffd")])
+def test_a_query_that_nobody_has_encoded_is_a_click(fresh_db, link, tmp_path, raw, sub):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+        visitor.send(get("/c/abc123?sub1=SUB").replace(b"SUB", raw))
+        assert visitor.answer().status == 302
+    eventually(lambda: Click.objects.get().subs == [sub], says="not stored as it was sent")
