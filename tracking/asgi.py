@@ -56,7 +56,7 @@ class Tracker:
         self.desk = Desk(conninfo, commit_max_s=report_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
-        self.seen = SeenEdge(self.watcher, self.recorder, self.clicks)
+        self.seen = SeenEdge(self.recorder, self.clicks)
         runs = (self.watcher.run(), self.recorder.run(), self.reports.run(), self._gauge())
         self._tasks = [asyncio.create_task(run) for run in runs]
 
