@@ -290,6 +290,22 @@ def test_the_figures_count_clicks_by_outcome(fresh_db):
     assert after["ok"] - before["ok"] == after["link_unknown"] - before["link_unknown"] == 1
 
 
+def test_a_click_is_counted_once_while_postgresql_is_away(fresh_db):
+    link = make_link()
+    factories.make_cap(link.offer, limit=1_000)
+    factories.make_link(code="free01")
+
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        before = _counted(await visitor.get("/metrics", peer="127.0.0.1"))
+        await recorder._drop(recorder._connection)
+        await asyncio.gather(*(visitor.get(path) for path in ("/c/abc123", "/c/free01")))
+        return before, _counted(await visitor.get("/metrics", peer="127.0.0.1"))
+
+    before, after = tell(fresh_db.url, story)
+    assert after - before == {"ok": 1, "cap_unavailable": 1}
+
+
 def test_strangers_do_not_see_the_figures(fresh_db):
     assert visit(fresh_db, "/metrics", peer="192.0.2.1").status == 404
 

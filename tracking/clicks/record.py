@@ -154,7 +154,8 @@ class Recorder:
             await self._drop(connection)
             return await self._put_by(entries)
         self._failures = 0
-        _count(stored, seconds=time.perf_counter() - began_s)
+        metrics.count_batch(rows=len(stored), seconds=time.perf_counter() - began_s)
+        _count_outcomes(stored)
         return stored
 
     async def _commit(
@@ -194,6 +195,7 @@ class Recorder:
         kept = [entry if entry.otherwise is None else entry.otherwise(None) for entry in entries]
         await self._spool.append([_record(kind, part) for kind, part in _by_kind(kept).items()])
         metrics.SPOOLED.inc(len(kept))
+        _count_outcomes(kept)
         return kept
 
     async def _drop(self, connection: AsyncConnection[Any]) -> None:
@@ -270,9 +272,8 @@ def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
     return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
 
 
-def _count(stored: Sequence[Entry], *, seconds: float) -> None:
-    outcomes = Counter([entry.outcome for entry in stored if entry.kind == "click"])
-    metrics.count_batch(outcomes, rows=len(stored), seconds=seconds)
+def _count_outcomes(stored: Sequence[Entry]) -> None:
+    metrics.count_outcomes(Counter([e.outcome for e in stored if e.kind == "click"]))
 
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
