@@ -179,6 +179,17 @@ def test_a_smart_link_skips_offers_that_do_not_want_the_visitor(fresh_db):
     }
 
 
+def test_a_smart_links_click_bears_the_mark_of_the_offer_that_was_chosen_alone(fresh_db):
+    watched = factories.make_offer(
+        link_signing="report_only", targeting={"fact": "country", "in": ["DE"]}
+    )
+    smart = factories.make_smart_link(watched, factories.make_offer(), strategy="priority")
+    visit(fresh_db, f"/c/{smart.code}", peer=GERMAN, user_agent=CHROME)
+    visit(fresh_db, f"/c/{smart.code}", peer=FRENCH, user_agent=CHROME)
+    marks = list(Click.objects.order_by("id").values_list("marks", flat=True))
+    assert marks == [["signature_missing"], None]
+
+
 def test_a_smart_link_that_nothing_is_left_for_says_so(fresh_db):
     smart = factories.make_smart_link(factories.make_offer(status="paused"))
     assert visit(fresh_db, f"/c/{smart.code}").status == 404
