@@ -119,13 +119,13 @@ def test_partitions_and_salts_are_made_for_the_days_ahead(clock):
     assert days == [now_of.now().date() + timedelta(days=n) for n in range(salts.AHEAD_DAYS + 1)]
 
 
-def test_a_salt_is_forgotten_after_two_days_and_never_changed(clock):
+def test_yesterdays_salt_is_the_oldest_that_is_kept_and_none_is_changed(clock):
     clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
     tasks.make_partitions()
     clock.set(datetime(2032, 1, 3, 12, tzinfo=UTC))
     tasks.make_partitions()
     with connection.cursor() as cursor:
         cursor.execute("SELECT min(day) FROM visitor_salt")
-        assert cursor.fetchone() == (date(2032, 1, 1),)
+        assert cursor.fetchone() == (date(2032, 1, 2),)
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute("UPDATE visitor_salt SET salt = decode(repeat('00', 16), 'hex')")
