@@ -39,11 +39,11 @@ _MAKE_PARTITION: Final = "SELECT make_partition(%s, %s)"
 
 
 class Recorder:
-    """The one writer of clicks of this process, on a connection of its own.
+    """The one writer of clicks, impressions and page events of this process.
 
-    A commit that PostgreSQL does not confirm within `commit_max_s` is given up: its rows go to the
-    spool, as all rows do while there is no connection, and whoever waits is answered. Perhaps it
-    came about all the same; the drainer stores a row only once.
+    On a connection of its own. A commit that PostgreSQL does not confirm within `commit_max_s` is
+    given up: its rows go to the spool, as all rows do while there is no connection, and whoever
+    waits is answered. Perhaps it came about all the same; the drainer stores a row only once.
     """
 
     def __init__(self, conninfo: str, spool: Spool, *, commit_max_s: float) -> None:
@@ -210,7 +210,7 @@ class Recorder:
 
         Where that fails the default partition takes the rows, and the next batch tries again.
         """
-        for kind, day in sorted({entry[:2] for entry in entries} - self._made):
+        for kind, day in sorted({(entry.kind, entry.day) for entry in entries} - self._made):
             try:
                 for each in (day, day + timedelta(days=1)):
                     await connection.execute(_MAKE_PARTITION, [KINDS[kind].table, each])
@@ -266,7 +266,7 @@ def _decided(entries: Sequence[Entry], windows: Windows) -> Sequence[Entry]:
 
 def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
     """The entries of each kind, in the order of KINDS, which every transaction keeps."""
-    kinds = {entry[0] for entry in entries}
+    kinds = {entry.kind for entry in entries}
     if len(kinds) == 1:
         return {kinds.pop(): entries}
     return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
@@ -282,4 +282,4 @@ def _record(kind: str, entries: Sequence[Entry]) -> Record:
 
 
 def _lines(entries: Sequence[Entry]) -> bytes:
-    return "".join([entry[2] for entry in entries]).encode("utf-8", "replace")
+    return "".join([entry.line for entry in entries]).encode("utf-8", "replace")
