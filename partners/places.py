@@ -1,14 +1,16 @@
-"""Places in caps for a batch of clicks: claimed in memory, locked, decided, taken in one commit.
+"""Places in caps for a batch of clicks: claimed in memory, taken in the commit that stores them.
 
-    windows = await places.begin(connection, claims)    # BEGIN, and every window locked
-    refused = places.reserve(windows, claims_of_each)   # in the order of receipt
-    ...                                                 # the clicks' COPY
-    await places.commit(connection, windows)            # the counters, and COMMIT
+    wanted = places.wanted(claims)                       # how many, in the order of locks
+    statement = places.taking(connection, wanted)        # before the clicks' COPY, in one message
+    windows = places.taken(answer, wanted)               # when the message has come to COPY
+    refused = places.reserve(windows, claims_of_each)    # in the order of receipt
+    places.suits(windows, wanted)                        # else all is taken back
     full.learn(windows)
 
-Nearly always it needs less. `taking` is a statement for the message that stores the clicks: it
-takes as many places as the batch claims, or as there are. `taken` says what it took; where that is
-not what the clicks use in the end, or a window is new, all is taken back and the long way begins.
+`taking` takes as many places as the batch claims, or as there are, by the SQL function
+`take_places` (migration 0009_take_places). Rarely that will not do: a window is new, so that
+`taken` knows none, or a click that one cap refuses leaves places unused that it claimed in another.
+Then the batch goes the long way, with `begin` and `commit` around `reserve` and the COPY.
 
 Windows are locked in one order, by (cap, start, key), so no two batches wait for each other; the
 check on the counter stands should all this be wrong.
@@ -30,41 +32,8 @@ from partners.windows import window
 # country, the landing page's id; empty for the whole offer), and the end of the window.
 Claim = tuple[int, datetime, str, datetime | None]
 
-_Key = tuple[int, datetime, str]
-
 KEY_MAX: Final = 500
 FULL_MAX: Final = 20_000
-
-# Each takes rows of literals, so that a message can hold several statements: parameters allow one,
-# and planning them as arrays takes three times as long.
-# ORDER BY comes before FOR UPDATE takes its locks, so everybody takes them in one order.
-_LOCK: Final = """
-SELECT cap_window.cap_id, cap_window.starts_at, cap_window.key, limit_count, used
-FROM (VALUES {}) AS wanted (cap_id, starts_at, key)
-JOIN cap_window ON cap_window.cap_id = wanted.cap_id
-    AND cap_window.starts_at = wanted.starts_at AND cap_window.key = wanted.key
-ORDER BY cap_window.cap_id, cap_window.starts_at, cap_window.key COLLATE "C"
-FOR UPDATE OF cap_window
-"""
-
-# The limit is the database's and not the snapshot's, which may be older; FOR SHARE, because one
-# that is being changed would be copied as it was into a window that the change does not see.
-_MAKE: Final = """
-INSERT INTO cap_window (cap_id, starts_at, key, ends_at, limit_count, used)
-SELECT cap.id, wanted.starts_at, wanted.key, wanted.ends_at::timestamptz, cap.limit_count, 0
-FROM (VALUES {}) AS wanted (cap_id, starts_at, key, ends_at)
-JOIN cap ON cap.id = wanted.cap_id
-ORDER BY cap.id, wanted.starts_at, wanted.key COLLATE "C"
-FOR SHARE OF cap
-ON CONFLICT (cap_id, starts_at, key) DO NOTHING
-"""
-
-_TAKE: Final = """
-UPDATE cap_window SET used = used + taken.places
-FROM (VALUES {}) AS taken (cap_id, starts_at, key, places)
-WHERE cap_window.cap_id = taken.cap_id
-    AND cap_window.starts_at = taken.starts_at AND cap_window.key = taken.key
-"""
 
 
 class Cap(Protocol):
@@ -168,6 +137,9 @@ def claims(
     return tuple(found)
 
 
+# --- in one message (nearly always)
+
+
 def wanted(claims: Iterable[Claim]) -> Wanted:
     """How many places a batch claims in each window, in the order in which windows are locked."""
     counted = Counter(claims)
@@ -197,6 +169,21 @@ def taken(answer: bytes | None, wanted: Wanted) -> Windows | None:
     }
 
 
+def reserve(windows: Windows, clicks: Iterable[Sequence[Claim]]) -> list[Claim | None]:
+    """Give each click a place in all that it claims or in none, in this order.
+
+    For each click the claim that found no room, None for one that got in. `windows` count along.
+    """
+    refused: list[Claim | None] = []
+    for claims in clicks:
+        full = next((claim for claim in claims if windows[claim].full), None)
+        if full is None:
+            for claim in claims:
+                windows[claim].taken += 1
+        refused.append(full)
+    return refused
+
+
 def suits(windows: Windows, wanted: Wanted) -> bool:
     """Whether what the clicks use, after `reserve`, is what `taking` took."""
     return all(
@@ -218,6 +205,42 @@ def _instant(at: datetime) -> str:
     return at.isoformat()
 
 
+# --- in turn (a new window, a click that one cap refuses)
+
+_Key = tuple[int, datetime, str]
+
+# Each takes rows of literals, so that a message can hold several statements: parameters allow one,
+# and planning them as arrays takes three times as long.
+# ORDER BY comes before FOR UPDATE takes its locks, so everybody takes them in one order.
+_LOCK: Final = """
+SELECT cap_window.cap_id, cap_window.starts_at, cap_window.key, limit_count, used
+FROM (VALUES {}) AS wanted (cap_id, starts_at, key)
+JOIN cap_window ON cap_window.cap_id = wanted.cap_id
+    AND cap_window.starts_at = wanted.starts_at AND cap_window.key = wanted.key
+ORDER BY cap_window.cap_id, cap_window.starts_at, cap_window.key COLLATE "C"
+FOR UPDATE OF cap_window
+"""
+
+# The limit is the database's and not the snapshot's, which may be older; FOR SHARE, because one
+# that is being changed would be copied as it was into a window that the change does not see.
+_MAKE: Final = """
+INSERT INTO cap_window (cap_id, starts_at, key, ends_at, limit_count, used)
+SELECT cap.id, wanted.starts_at, wanted.key, wanted.ends_at::timestamptz, cap.limit_count, 0
+FROM (VALUES {}) AS wanted (cap_id, starts_at, key, ends_at)
+JOIN cap ON cap.id = wanted.cap_id
+ORDER BY cap.id, wanted.starts_at, wanted.key COLLATE "C"
+FOR SHARE OF cap
+ON CONFLICT (cap_id, starts_at, key) DO NOTHING
+"""
+
+_TAKE: Final = """
+UPDATE cap_window SET used = used + taken.places
+FROM (VALUES {}) AS taken (cap_id, starts_at, key, places)
+WHERE cap_window.cap_id = taken.cap_id
+    AND cap_window.starts_at = taken.starts_at AND cap_window.key = taken.key
+"""
+
+
 async def begin(connection: AsyncConnection[Any], wanted: Iterable[Claim]) -> Windows:
     """Begin a transaction and lock all these windows, making those that are new; one message.
 
@@ -232,21 +255,6 @@ async def begin(connection: AsyncConnection[Any], wanted: Iterable[Claim]) -> Wi
         make = _MAKE.format(_rows(new, connection))
         found = await _locked(connection, f"ROLLBACK; BEGIN; {make}; {lock}")
     return {claim: Places(*found.get(key, (0, 0))) for key, claim in claims.items()}
-
-
-def reserve(windows: Windows, clicks: Iterable[Sequence[Claim]]) -> list[Claim | None]:
-    """Give each click a place in all that it claims or in none, in this order.
-
-    For each click the claim that found no room, None for one that got in. `windows` count along.
-    """
-    refused: list[Claim | None] = []
-    for claims in clicks:
-        full = next((claim for claim in claims if windows[claim].full), None)
-        if full is None:
-            for claim in claims:
-                windows[claim].taken += 1
-        refused.append(full)
-    return refused
 
 
 async def commit(connection: AsyncConnection[Any], windows: Windows) -> None:

@@ -36,10 +36,11 @@ _COLLECTED_AFTER: Final = 50_000
 
 
 class Tracker:
-    """Both edges on one event loop; clicks, reports, configuration have a connection each.
+    """The three edges on one event loop.
 
-    A click's commit that takes longer than `click_max_s` goes to the spool; a report, which needs
-    the database to be answered truthfully, waits for `report_max_s`.
+    What is stored by COPY, reports and configuration have a connection each. What takes COPY longer
+    than `click_max_s` goes to the spool; a report, which needs the database to be answered
+    truthfully, waits for `report_max_s`.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Tracker:
         self.desk = Desk(conninfo, commit_max_s=report_max_s)
         self.clicks = ClickEdge(self.watcher, self.recorder)
         self.reports = ReportEdge(self.watcher, self.desk)
-        self.seen = SeenEdge(self.watcher, self.recorder, self.clicks)
+        self.seen = SeenEdge(self.recorder, self.clicks)
         runs = (self.watcher.run(), self.recorder.run(), self.reports.run(), self._gauge())
         self._tasks = [asyncio.create_task(run) for run in runs]
 

@@ -33,7 +33,7 @@ COMMIT_S: Final = Histogram(
     "Time from the first word of a batch to its commit",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-SPOOLED: Final = Counter("peraction_clicks_spooled", "Rows written to the spool")
+SPOOLED: Final = Counter("peraction_clicks_spooled", "Rows written to the spool, of every kind")
 SPOOL_BYTES: Final = Gauge(
     "peraction_spool_bytes", "Bytes that wait in the spool", multiprocess_mode="mostrecent"
 )
@@ -59,10 +59,14 @@ def begin() -> None:
             path.unlink(missing_ok=True)
 
 
-def count_batch(outcomes: Mapping[str, int], *, rows: int, seconds: float) -> None:
-    """Count a batch that was stored."""
+def count_outcomes(outcomes: Mapping[str, int]) -> None:
+    """Count clicks that were stored, in PostgreSQL or in the spool."""
     for outcome, number in outcomes.items():
         CLICKS.labels(outcome).inc(number)
+
+
+def count_batch(*, rows: int, seconds: float) -> None:
+    """Count a batch that PostgreSQL has stored."""
     BATCH_ROWS.observe(rows)
     COMMIT_S.observe(seconds)
 

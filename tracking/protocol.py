@@ -2,8 +2,8 @@
 
 A click needs no task, no future and no ASGI messages: its request is judged as soon as it is read,
 queued, and answered by the call that tells of its commit. Whatever is unusual (another method, a
-code that nobody knows, a request behind another one) goes uvicorn's way to the ASGI app, which
-answers everything, links too.
+smart link, another platform's link, a code that nobody knows, a request behind another one) goes
+uvicorn's way to the ASGI app, which answers everything, links too.
 """
 
 import asyncio

@@ -22,10 +22,10 @@ from tracking.insight.bandit import WHOLE, Cell, Seen, Tally
 from tracking.insight.evidence import DELAYS_MIN, LATELY, LOOK_BACK_HALF_LIVES
 
 HOURS = 24
-FR_MOBILE, FR_DESKTOP, PL_MOBILE, PL_DESKTOP = CELLS = (
-    ("FR", "mobile"),
+FR_PHONE, FR_DESKTOP, PL_PHONE, PL_DESKTOP = CELLS = (
+    ("FR", "phone"),
     ("FR", "desktop"),
-    ("PL", "mobile"),
+    ("PL", "phone"),
     ("PL", "desktop"),
 )
 CROWD = (40, 30, 20, 10)
@@ -278,9 +278,9 @@ def main(seeds: int = 5, daily: int = 4_800, every_hours: int = 3) -> None:
     _table("days", [(f"{since} to {until}", "") for since, until in (*PHASES, (0, DAYS))], [
         [found[policy].lost(*phase) for policy in POLICIES] for phase in (*PHASES, (0, DAYS))
     ])  # fmt: skip
-    say("\npercent of FR mobile that goes to its best offer")
+    say("\npercent of FR phone that goes to its best offer")
     _table("day", [(str(day), EVENTS.get(day, "")) for day in range(DAYS)], [
-        [100 * found[policy].best[FR_MOBILE][day] for policy in POLICIES] for day in range(DAYS)
+        [100 * found[policy].best[FR_PHONE][day] for policy in POLICIES] for day in range(DAYS)
     ])  # fmt: skip
     total = {policy: course.lost(0, DAYS) for policy, course in found.items()}
     figures: dict[str, Any] = {f"{policy}_regret": round(lost) for policy, lost in total.items()}
@@ -288,8 +288,8 @@ def main(seeds: int = 5, daily: int = 4_800, every_hours: int = 3) -> None:
         course = found[policy]
         figures |= {
             f"{policy}_edit_regret": round(course.lost(TAKEN_IN, NEW)),
-            f"{policy}_days_after_edit": course.recovered(FR_MOBILE, TAKEN_IN),
-            f"{policy}_days_after_turn": course.recovered(FR_MOBILE, TURNED),
+            f"{policy}_days_after_edit": course.recovered(FR_PHONE, TAKEN_IN),
+            f"{policy}_days_after_turn": course.recovered(FR_PHONE, TURNED),
         }
     figures["ratio"] = round(total["learned"] / total["even"], 3)
     exact = total["learned"] == min(total.values())

@@ -5,7 +5,7 @@
 
 from functools import cache
 
-from tests.bench.bandit import DAYS, FR_MOBILE, NEW, PHASES, TAKEN_IN, TURNED, Month, mean
+from tests.bench.bandit import DAYS, FR_PHONE, NEW, PHASES, TAKEN_IN, TURNED, Month, mean
 from tests.environment import LONG
 
 SEEDS = range(5) if LONG else range(2)
@@ -31,8 +31,8 @@ def test_after_the_first_days_it_beats_the_best_offer_of_the_first_day():
 
 
 def test_an_offer_that_was_left_out_for_a_day_gets_its_visitors_back_at_once():
-    assert course("learned").best[FR_MOBILE][TAKEN_IN] > 0.8
-    assert course("forgets").best[FR_MOBILE][TAKEN_IN] < 0.5
+    assert course("learned").best[FR_PHONE][TAKEN_IN] > 0.8
+    assert course("forgets").best[FR_PHONE][TAKEN_IN] < 0.5
     assert lost("learned", TAKEN_IN, NEW) < 0.6 * lost("forgets", TAKEN_IN, NEW)
 
 
@@ -41,7 +41,7 @@ def test_a_new_offer_costs_less_than_forgetting_costs():
 
 
 def test_what_turned_bad_is_left_and_the_new_best_is_found():
-    best = course("learned").best[FR_MOBILE]
+    best = course("learned").best[FR_PHONE]
     assert best[TURNED] < 0.1
     assert sum(best[-3:]) / 3 > (0.75 if LONG else 0.4)
     assert lost("learned", TURNED, DAYS) < 0.8 * lost("even", TURNED, DAYS)

@@ -179,6 +179,17 @@ def test_a_smart_link_skips_offers_that_do_not_want_the_visitor(fresh_db):
     }
 
 
+def test_a_smart_links_click_bears_the_mark_of_the_offer_that_was_chosen_alone(fresh_db):
+    watched = factories.make_offer(
+        link_signing="report_only", targeting={"fact": "country", "in": ["DE"]}
+    )
+    smart = factories.make_smart_link(watched, factories.make_offer(), strategy="priority")
+    visit(fresh_db, f"/c/{smart.code}", peer=GERMAN, user_agent=CHROME)
+    visit(fresh_db, f"/c/{smart.code}", peer=FRENCH, user_agent=CHROME)
+    marks = list(Click.objects.order_by("id").values_list("marks", flat=True))
+    assert marks == [["signature_missing"], None]
+
+
 def test_a_smart_link_that_nothing_is_left_for_says_so(fresh_db):
     smart = factories.make_smart_link(factories.make_offer(status="paused"))
     assert visit(fresh_db, f"/c/{smart.code}").status == 404
@@ -288,6 +299,22 @@ def test_the_figures_count_clicks_by_outcome(fresh_db):
 
     before, after = tell(fresh_db.url, story)
     assert after["ok"] - before["ok"] == after["link_unknown"] - before["link_unknown"] == 1
+
+
+def test_a_click_is_counted_once_while_postgresql_is_away(fresh_db):
+    link = make_link()
+    factories.make_cap(link.offer, limit=1_000)
+    factories.make_link(code="free01")
+
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        before = _counted(await visitor.get("/metrics", peer="127.0.0.1"))
+        await recorder._drop(recorder._connection)
+        await asyncio.gather(*(visitor.get(path) for path in ("/c/abc123", "/c/free01")))
+        return before, _counted(await visitor.get("/metrics", peer="127.0.0.1"))
+
+    before, after = tell(fresh_db.url, story)
+    assert after - before == {"ok": 1, "cap_unavailable": 1}
 
 
 def test_strangers_do_not_see_the_figures(fresh_db):

@@ -187,14 +187,16 @@ def test_a_peer_without_an_address_has_none():
     ],
 )
 def test_the_first_step_that_fails_gives_the_reason(reason, link):
-    assert evaluate(link, VISIT) == reason
+    assert evaluate(link, VISIT) == (reason, "")
 
 
 def test_the_advertiser_is_looked_at_before_its_money():
     broke = replace(make_offer().advertiser, funded=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=broke)), VISIT) == "advertiser_unfunded"
+    reason, _ = evaluate(make_link(offer=make_offer(advertiser=broke)), VISIT)
+    assert reason == "advertiser_unfunded"
     closed = replace(broke, active=False)
-    assert evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT) == "advertiser_inactive"
+    reason, _ = evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT)
+    assert reason == "advertiser_inactive"
 
 
 def test_the_page_on_clicks_explains_every_reason():

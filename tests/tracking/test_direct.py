@@ -1,12 +1,14 @@
 """Clicks without a redirect: told by the script on the landing page, and by no other page."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 import pytest
 
+from partners import watcher
 from partners.models import Landing
 from tests import factories
 from tests.tracking.trackers import tell
@@ -34,9 +36,22 @@ class Noted:
     taken: Taken = field(default_factory=lambda: Taken("x" * 32, "ok", ""))
     asked: list[Any] = field(default_factory=list)
 
-    async def take(self, asked, code, said):
+    async def take(self, asked, code, said, *, looked_up):
         self.asked.append((dict(asked.headers), code, said.params))
         return self.taken
+
+
+def timed(fresh_db, path, *, away=False, **headers):
+    """The answer, and the seconds that it took; perhaps while PostgreSQL is away."""
+
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        if away:
+            await recorder._drop(recorder._connection)
+        began_s = time.monotonic()
+        return await visitor.get(path, **headers), time.monotonic() - began_s
+
+    return tell(fresh_db.url, story)
 
 
 def handed_on(fresh_db, path, noted=None, **headers):
@@ -44,7 +59,8 @@ def handed_on(fresh_db, path, noted=None, **headers):
     noted = noted or Noted()
 
     async def story(visitor):
-        visitor.tracker.seen = SeenEdge(visitor.tracker.watcher, None, noted)
+        noted.link = visitor.tracker.clicks.link
+        visitor.tracker.seen = SeenEdge(None, noted)
         return await visitor.get(path, **headers)
 
     answer = tell(fresh_db.url, story)
@@ -80,6 +96,25 @@ def test_a_link_made_a_moment_ago_has_direct_clicks(fresh_db, link):
         return await visitor.get("/d/fresh1", origin=SHOP)
 
     assert tell(fresh_db.url, story).json["reason"] == "ok"
+
+
+def test_a_code_that_nobody_has_is_waited_for_once(fresh_db, link):
+    answer, took_s = timed(fresh_db, "/d/nosuchlink", origin=SHOP)
+    assert answer.json == {"click_id": None, "reason": "link_unknown"}
+    assert took_s < watcher.CHECK_EVERY_S * 1.5
+
+
+def test_a_smart_links_code_is_waited_for_by_nobody(fresh_db, link):
+    smart = factories.make_smart_link(link.offer, strategy="priority")
+    answer, took_s = timed(fresh_db, f"/d/{smart.code}", origin=SHOP)
+    assert answer.json == {"click_id": None, "reason": "smart_no_offer"}
+    assert took_s < watcher.CHECK_EVERY_S / 2
+
+
+def test_an_unknown_code_waits_for_no_database_that_is_away(fresh_db, link):
+    answer, took_s = timed(fresh_db, "/d/nosuchlink", away=True, origin=SHOP)
+    assert answer.json == {"click_id": None, "reason": "link_unknown"}
+    assert took_s < watcher.CHECK_EVERY_S / 2
 
 
 def test_a_click_that_is_not_good_has_no_id(fresh_db, link):

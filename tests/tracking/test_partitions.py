@@ -41,7 +41,7 @@ def test_days_beyond_the_retention_are_dropped():
     assert drop(kept_days=400) == []
 
 
-@pytest.mark.parametrize("kind", partitions.KINDS)
+@pytest.mark.parametrize("kind", partitions.TABLES)
 def test_everything_that_is_kept_by_day_goes_with_the_day(kind):
     make(OLD, TODAY, kind=kind)
     assert exists(f"{kind}_{OLD:%Y%m%d}")
@@ -58,7 +58,7 @@ def test_no_other_table_is_touched(verb):
 
 def test_each_table_has_a_function_of_its_own_that_makes_its_days():
     with connection.cursor() as cursor:
-        for kind in partitions.KINDS:
+        for kind in partitions.TABLES:
             cursor.execute(f"SELECT make_{kind}_partition(%s)", [OLD])
             assert exists(f"{kind}_{OLD:%Y%m%d}")
 
@@ -112,20 +112,20 @@ def test_the_application_cannot_drop_a_partition_by_itself():
 
 def test_partitions_and_salts_are_made_for_the_days_ahead(clock):
     clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
-    assert tasks.make_partitions() == len(partitions.KINDS) * (partitions.AHEAD_DAYS + 1)
+    assert tasks.make_partitions() == len(partitions.TABLES) * (partitions.AHEAD_DAYS + 1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT day FROM visitor_salt ORDER BY day")
         days = [day for (day,) in cursor.fetchall()]
     assert days == [now_of.now().date() + timedelta(days=n) for n in range(salts.AHEAD_DAYS + 1)]
 
 
-def test_a_salt_is_forgotten_after_two_days_and_never_changed(clock):
+def test_yesterdays_salt_is_the_oldest_that_is_kept_and_none_is_changed(clock):
     clock.set(datetime(2031, 12, 31, 12, tzinfo=UTC))
     tasks.make_partitions()
     clock.set(datetime(2032, 1, 3, 12, tzinfo=UTC))
     tasks.make_partitions()
     with connection.cursor() as cursor:
         cursor.execute("SELECT min(day) FROM visitor_salt")
-        assert cursor.fetchone() == (date(2032, 1, 1),)
+        assert cursor.fetchone() == (date(2032, 1, 2),)
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute("UPDATE visitor_salt SET salt = decode(repeat('00', 16), 'hex')")

@@ -9,16 +9,9 @@ from netaddr import IPSet
 
 from network.ranges import number
 from tracking import checks
-from tracking.clicks.place import NOWHERE, Atlas, FileUnusable, atlas, place
+from tracking.clicks.place import NOWHERE, Atlas, FileUnusable, place
 
 V4, V6 = "81.2.69.142", "2a02:2e0:3fe:1001:302::"
-
-
-@pytest.fixture(autouse=True)
-def _no_answers_stay():
-    yield
-    atlas.cache_clear()
-    place.cache_clear()
 
 
 def database(path, records, ip_version=6):
@@ -78,6 +71,13 @@ def test_no_address_is_nowhere(ip):
 def test_the_operators_database_says_country_and_region(geo, ip, country, region):
     found = Atlas(geo_mmdb=geo).place(ip)
     assert (found.country, found.region) == (country, region)
+
+
+def test_the_settings_say_whom_to_ask(geo, settings):
+    settings.GEO_MMDB = geo
+    assert place(V4).region == "GB-ENG"
+    settings.GEO_MMDB = ""
+    assert place(V4).region == ""
 
 
 def test_a_database_of_ipv4_knows_nothing_of_ipv6(tmp_path):

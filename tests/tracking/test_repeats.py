@@ -89,6 +89,23 @@ def test_first_clicks_go_with_their_days(link):
         assert repeats.forget(cursor, date(2031, 5, 5)) == 1
 
 
+def test_a_day_that_is_gone_is_not_looked_through_again(link):
+    mark()
+    mark(DAY + timedelta(days=1), LATER + timedelta(days=1))
+    with connection.cursor() as cursor:
+        repeats.look_again(cursor, [DAY])
+        repeats.forget(cursor, DAY + timedelta(days=1))
+        assert repeats.behind(cursor) == []
+
+
+def test_the_sweep_goes_on_from_its_last_day_though_that_is_gone(link):
+    mark()
+    today = DAY + timedelta(days=3)
+    with connection.cursor() as cursor:
+        repeats.forget(cursor, today)
+        assert repeats.due(cursor, today) == [DAY + timedelta(days=n) for n in (-1, 0, 1, 2, 3)]
+
+
 def test_days_that_nobody_looked_through_are_made_up_for(link, clock):
     clock.set(LATER)
     tasks.mark_repeats()

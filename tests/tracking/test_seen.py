@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from network.ids import uuid7
+from partners import watcher
 from tests import factories
 from tests.tracking.trackers import tell
 from tracking.clicks import drain, ids, query, row
@@ -83,6 +85,18 @@ def test_an_unknown_link_has_no_impressions_and_a_picture_all_the_same(fresh_db,
     assert (answer.status, answer.body) == (200, GIF)
     assert refused == {"impression_unknown": 1}
     assert not Impression.objects.exists()
+
+
+def test_without_a_database_no_picture_waits_for_an_unknown_link(fresh_db, link):
+    async def story(visitor):
+        recorder = visitor.tracker.recorder
+        await recorder._drop(recorder._connection)
+        began_s = time.monotonic()
+        return await visitor.get("/i/nosuchlink"), time.monotonic() - began_s
+
+    answer, took_s = tell(fresh_db.url, story)
+    assert (answer.status, answer.body) == (200, GIF)
+    assert took_s < watcher.CHECK_EVERY_S / 2
 
 
 @pytest.mark.parametrize("what", ["link", "affiliate", "offer"])

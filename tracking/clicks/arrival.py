@@ -8,10 +8,6 @@ wrong, never what is right, and older browsers say nothing.
 from collections.abc import Mapping
 from typing import Final
 
-# The words that `Click` keeps; "" stands for a browser that does not say.
-NAVIGATED: Final = "navigated"
-EMBEDDED: Final = "embedded"
-
 _Headers = Mapping[bytes, bytes]
 
 _AHEAD: Final = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
@@ -29,10 +25,10 @@ def is_prefetch(headers: _Headers) -> bool:
     return False
 
 
-def manner(headers: _Headers) -> str:
-    """NAVIGATED to a document, EMBEDDED as an image, a frame or anything else of a page, or ""."""
+def is_embedded(headers: _Headers) -> bool:
+    """Whether a page loads it as an image, a frame or anything else but a document to go to."""
     destination = headers.get(b"sec-fetch-dest")
     mode = headers.get(b"sec-fetch-mode")
     if not destination or not mode:
-        return ""
-    return NAVIGATED if (mode, destination) == (b"navigate", b"document") else EMBEDDED
+        return False
+    return (mode, destination) != (b"navigate", b"document")

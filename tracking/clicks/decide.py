@@ -32,7 +32,10 @@ REASONS: Final = (*EVALUATED, *CAP_REASONS, SMART_NO_OFFER)
 
 
 class Decision(NamedTuple):
-    """A visit as it was judged in memory; `claims` are the places in caps that it still needs."""
+    """A visit as it was judged in memory; `claims` are the places in caps that it still needs.
+
+    `mark` is what is odd about the visit of this very link, besides the visit's own marks.
+    """
 
     link: Link | None
     affiliate_id: int
@@ -41,6 +44,7 @@ class Decision(NamedTuple):
     page: Landing | None = None
     deep: str = ""
     claims: tuple[Claim, ...] = ()
+    mark: str = ""
 
     def refused(self, claim: Claim | None) -> "Decision":
         """The same visit without the place that it claimed; None where no counter was reached."""
@@ -55,15 +59,15 @@ def unknown(reason: str) -> Decision:
 def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> Decision:
     """The visit of one link; `full` knows windows of caps that are closed for sure."""
     affiliate_id = link.affiliate.id
-    reason = evaluate(link, visit)
+    reason, mark = evaluate(link, visit)
     if reason != OK:
-        return Decision(link, affiliate_id, reason, smart_link_id)
+        return Decision(link, affiliate_id, reason, smart_link_id, mark=mark)
     offer, params = link.offer, visit.params
     page = deep = None
     if "deep_link" in params:
         deep = deep_link(params["deep_link"], offer.deep_link_hosts)
         if deep is None:
-            return Decision(link, affiliate_id, BAD_DEEPLINK, smart_link_id)
+            return Decision(link, affiliate_id, BAD_DEEPLINK, smart_link_id, mark=mark)
     elif offer.landings:
         page = landing.choose(offer.landings, random(), params.get("landing", ""))
     claims: tuple[Claim, ...] = ()
@@ -79,7 +83,7 @@ def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> 
         closed = full.first(claims, offer.caps)
         if closed is not None:
             reason, claims = _cap_reason(link, closed), ()
-    return Decision(link, affiliate_id, reason, smart_link_id, page, deep or "", claims)
+    return Decision(link, affiliate_id, reason, smart_link_id, page, deep or "", claims, mark)
 
 
 def of_smart_link(smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full: Full) -> Decision:

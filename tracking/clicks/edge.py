@@ -86,10 +86,20 @@ class ClickEdge:
         decision = decide.of_link(link, visit, self._recorder.full)
         self._recorder.give(self._entry(visit, decision, link.code), tell)
 
-    async def take(self, asked: Asked, code: str, said: Said) -> Taken:
-        """Store the click of a link's code that says this; Unavailable where it cannot be."""
+    async def link(self, code: str) -> Link | None:
+        """The link of a code, also one made a moment ago; None for a code that no plain link has.
+
+        Unavailable before there is a configuration.
+        """
+        return (await self._snapshot_with(code)).links.get(code)
+
+    async def take(self, asked: Asked, code: str, said: Said, *, looked_up: bool = False) -> Taken:
+        """Store the click of a link's code that says this; Unavailable where it cannot be.
+
+        A code that was `looked_up` by `link` a moment ago is not waited for again.
+        """
         code = query.clean(code, CODE_MAX)
-        snapshot = await self._snapshot_with(code)
+        snapshot = self._snapshot() if looked_up else await self._snapshot_with(code)
         visit = Visit(asked, said, clock.now_ms())
         full = self._recorder.full
         if (link := snapshot.links.get(code)) is not None:

@@ -39,7 +39,7 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
         smart_link_id=decision.smart_link_id,
         landing_id=decision.page.id if decision.page else 0,
         reason=decision.reason,
-        marks=visit.marks,
+        marks=[*visit.marks, decision.mark] if decision.mark else visit.marks,
         visitor=visitor,
         origin=_origin(ip, place.country, place.region),
         agent=_agent(visit.user_agent),

@@ -36,27 +36,27 @@ REASONS: Final = (
 )
 
 
-def evaluate(link: Link, visit: Visit) -> str:
-    """The reason with which this visit of the link is stored, as far as no cap has a say.
+def evaluate(link: Link, visit: Visit) -> tuple[str, str]:
+    """The reason with which this visit of the link is stored, as far as no cap has a say; its mark.
 
-    Parties and dates come first, then the signature, then whom the offer wants.
+    Parties and dates come first, then the signature, then whom the offer wants. The mark says what
+    is wrong with a signature that the offer only watches; it is empty for nothing.
     """
     reason = _standing(link, visit)
     if reason != OK:
-        return reason
+        return reason, ""
     offer = link.offer
+    fault = ""
     if offer.link_signing != "off":
         asked = visit.asked
-        unsigned = signing.check(
+        fault = signing.check(
             asked.path, asked.query, visit.params, link.affiliate.link_keys, visit.at
         )
-        if unsigned and offer.link_signing == "enforced":
-            return unsigned
-        if unsigned and unsigned not in visit.marks:
-            visit.marks.append(unsigned)
+        if fault and offer.link_signing == "enforced":
+            return fault, ""
     if offer.targeting is not None:
-        return offer.targeting(visit) or OK
-    return OK
+        return offer.targeting(visit) or OK, fault
+    return OK, fault
 
 
 def _standing(link: Link, visit: Visit) -> str:

@@ -6,10 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from partners.places import Claim
 from tracking.clicks import row
-from tracking.clicks.query import RESERVED
-
-# Stands for NULL in the lines of every kind.
-_NULL: Final = RESERVED[1]
+from tracking.clicks.query import NULL
 
 # Takes the claim that was refused, None where no counter was in reach; gives another Entry.
 Otherwise = Callable[[Claim | None], Any]
@@ -19,7 +16,7 @@ class Entry(NamedTuple):
     """One row on its way: its kind, its day in UTC, its COPY line.
 
     A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
-    where one of them finds no room, or None of the counters can be reached. `outcome` is what is
+    where one of them finds no room, or none of the counters can be reached. `outcome` is what is
     counted; of a click, its id as the world sees it and the address that it leads to are what its
     visitor is told once it is stored.
     """
@@ -58,7 +55,7 @@ KINDS: Final = {
 
 def copy(table: str, columns: str) -> str:
     """The statement that takes lines of these columns."""
-    return f"COPY {table} ({columns}) FROM STDIN (NULL '{_NULL}')"
+    return f"COPY {table} ({columns}) FROM STDIN (NULL '{NULL}')"
 
 
 COPIES: Final = {name: copy(kind.table, kind.columns) for name, kind in KINDS.items()}

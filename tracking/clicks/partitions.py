@@ -6,14 +6,15 @@ from typing import Any, Final
 from psycopg import Cursor
 
 from tracking.clicks import repeats
+from tracking.clicks.kinds import KINDS
 
-# The tables that are partitioned by day.
-KINDS: Final = ("click", "impression", "page_event")
+# What the database makes and drops days of.
+TABLES: Final = tuple(kind.table for kind in KINDS.values())
 AHEAD_DAYS: Final = 7
 
 _MAKE: Final = """
-SELECT count(*) FILTER (WHERE make_partition(kind, day))
-FROM unnest(%s::text[]) AS kind, unnest(%s::date[]) AS day
+SELECT count(*) FILTER (WHERE make_partition(name, day))
+FROM unnest(%s::text[]) AS name, unnest(%s::date[]) AS day
 """
 # A click is needed as long as a conversion may still name it, however short the retention is.
 _LONGEST_WINDOW: Final = "SELECT coalesce(max(click_window_s), 0) FROM offer"
@@ -26,14 +27,14 @@ WHERE parent.relname = ANY(%s) AND child.relname ~ '_[0-9]{8}$'
     AND to_date(right(child.relname, 8), 'YYYYMMDD') < %s
 ORDER BY 1 LIMIT %s
 """
-_DROP: Final = "SELECT drop_partition(kind, %s) FROM unnest(%s::text[]) AS kind"
+_DROP: Final = "SELECT drop_partition(name, %s) FROM unnest(%s::text[]) AS name"
 _DAY_S: Final = 86_400
 
 
 def make(cursor: Cursor[Any], today: date) -> int:
     """Make the partitions of today and the days ahead; how many there were not."""
     days = [today + timedelta(days=ahead) for ahead in range(AHEAD_DAYS + 1)]
-    cursor.execute(_MAKE, [list(KINDS), days])
+    cursor.execute(_MAKE, [list(TABLES), days])
     (made,) = cursor.fetchone() or (0,)
     return int(made)
 
@@ -48,10 +49,10 @@ def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -
     cursor.execute(_LONGEST_WINDOW)
     (longest_s,) = cursor.fetchone() or (0,)
     first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1))
-    cursor.execute(_OLD, [list(KINDS), first, limit])
+    cursor.execute(_OLD, [list(TABLES), first, limit])
     days = [day for (day,) in cursor.fetchall()]
     for day in days:
-        cursor.execute(_DROP, [day, list(KINDS)])
+        cursor.execute(_DROP, [day, list(TABLES)])
     if days:
         repeats.forget(cursor, first)
     return days

@@ -7,7 +7,6 @@ database. Nothing here asks the network, and what nobody knows is "".
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import iptocc
@@ -16,6 +15,7 @@ from django.conf import settings
 
 from network.countries import COUNTRIES
 from network.ranges import Network, Ranges, network, number
+from network.settled import settled
 
 # MaxMind's words for a connection, and ours.
 _CONNECTIONS: Final = {
@@ -69,7 +69,7 @@ class Atlas:
         return Place(country, region, self._connection(ip), hosted, ip_number)
 
 
-@lru_cache(maxsize=1)
+@settled(1)
 def atlas() -> Atlas:
     """The atlas of the settings; whoever starts opens it, so that no visitor waits for it."""
     return Atlas(
@@ -79,7 +79,6 @@ def atlas() -> Atlas:
     )
 
 
-@lru_cache(maxsize=50_000)
 def place(ip: str | None) -> Place:
     """Where an address is."""
     return atlas().place(ip) if ip else NOWHERE

@@ -10,10 +10,15 @@ from urllib.parse import unquote_plus
 
 from partners.vocabulary import PARAMETERS, SIGNATURE, SUBS, TEXT_MAX, URL_MAX
 
-__all__ = ["RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"]
+__all__ = [
+    "DIVIDER", "NULL", "RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"
+]  # fmt: skip
 
-# NUL, which no column takes, and the mark for NULL on its way there; nobody means anything by them.
-RESERVED: Final = ("\0", "\x01")
+# What no text of a row holds; nobody means anything by them. The first, which no column takes,
+# divides texts until the tabs inside them are escaped; the second stands for NULL, because
+# PostgreSQL's own mark would be escaped along with the line.
+DIVIDER, NULL = "\0", "\x01"
+RESERVED: Final = (DIVIDER, NULL)
 # Where more than TEXT_MAX characters are kept. Half an address would lead elsewhere: one that is
 # too long keeps the character by which it is found out.
 _LENGTHS: Final = {"deep_link": URL_MAX + 1, "gdpr_consent": 4_000}

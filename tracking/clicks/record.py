@@ -39,11 +39,11 @@ _MAKE_PARTITION: Final = "SELECT make_partition(%s, %s)"
 
 
 class Recorder:
-    """The one writer of clicks of this process, on a connection of its own.
+    """The one writer of clicks, impressions and page events of this process.
 
-    A commit that PostgreSQL does not confirm within `commit_max_s` is given up: its rows go to the
-    spool, as all rows do while there is no connection, and whoever waits is answered. Perhaps it
-    came about all the same; the drainer stores a row only once.
+    On a connection of its own. A commit that PostgreSQL does not confirm within `commit_max_s` is
+    given up: its rows go to the spool, as all rows do while there is no connection, and whoever
+    waits is answered. Perhaps it came about all the same; the drainer stores a row only once.
     """
 
     def __init__(self, conninfo: str, spool: Spool, *, commit_max_s: float) -> None:
@@ -155,7 +155,8 @@ class Recorder:
             await self._drop(connection)
             return await self._put_by(entries)
         self._failures = 0
-        _count(stored, seconds=time.perf_counter() - began_s)
+        metrics.count_batch(rows=len(stored), seconds=time.perf_counter() - began_s)
+        _count_outcomes(stored)
         return stored
 
     async def _commit(
@@ -195,6 +196,7 @@ class Recorder:
         kept = [entry if entry.otherwise is None else entry.otherwise(None) for entry in entries]
         await self._spool.append([_record(kind, part) for kind, part in _by_kind(kept).items()])
         metrics.SPOOLED.inc(len(kept))
+        _count_outcomes(kept)
         return kept
 
     async def _drop(self, connection: AsyncConnection[Any]) -> None:
@@ -209,7 +211,7 @@ class Recorder:
 
         Where that fails the default partition takes the rows, and the next batch tries again.
         """
-        for kind, day in sorted({entry[:2] for entry in entries} - self._made):
+        for kind, day in sorted({(entry.kind, entry.day) for entry in entries} - self._made):
             try:
                 for each in (day, day + timedelta(days=1)):
                     await connection.execute(_MAKE_PARTITION, [KINDS[kind].table, each])
@@ -265,15 +267,14 @@ def _decided(entries: Sequence[Entry], windows: Windows) -> Sequence[Entry]:
 
 def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
     """The entries of each kind, in the order of KINDS, which every transaction keeps."""
-    kinds = {entry[0] for entry in entries}
+    kinds = {entry.kind for entry in entries}
     if len(kinds) == 1:
         return {kinds.pop(): entries}
     return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
 
 
-def _count(stored: Sequence[Entry], *, seconds: float) -> None:
-    outcomes = Counter([entry.outcome for entry in stored if entry.kind == "click"])
-    metrics.count_batch(outcomes, rows=len(stored), seconds=seconds)
+def _count_outcomes(stored: Sequence[Entry]) -> None:
+    metrics.count_outcomes(Counter([e.outcome for e in stored if e.kind == "click"]))
 
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
@@ -282,4 +283,4 @@ def _record(kind: str, entries: Sequence[Entry]) -> Record:
 
 
 def _lines(entries: Sequence[Entry]) -> bytes:
-    return "".join([entry[2] for entry in entries]).encode("utf-8", "replace")
+    return "".join([entry.line for entry in entries]).encode("utf-8", "replace")

@@ -47,6 +47,10 @@ ON CONFLICT (day) DO UPDATE SET until = excluded.until
 _BEHIND: Final = "SELECT day FROM first_click_mark WHERE until = %s ORDER BY day LIMIT %s"
 _LATEST: Final = "SELECT max(day) FROM first_click_mark WHERE day <= %s"
 _FORGET: Final = "DELETE FROM first_click WHERE day < %s"
+# The latest mark stays, however old: from there the sweep goes on.
+_FORGET_MARKS: Final = """
+DELETE FROM first_click_mark WHERE day < %s AND day < (SELECT max(day) FROM first_click_mark)
+"""
 
 
 def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:
@@ -107,7 +111,8 @@ def behind(cursor: Cursor[Any], *, limit: int = 10) -> list[date]:
 
 
 def forget(cursor: Cursor[Any], before: date) -> int:
-    """Forget the first clicks of days whose clicks are gone."""
+    """Forget the days whose clicks are gone; how many first clicks they had."""
+    cursor.execute(_FORGET_MARKS, [before])
     cursor.execute(_FORGET, [before])
     return cursor.rowcount
 

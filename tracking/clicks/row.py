@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from tracking.clicks.query import RESERVED, SUBS, parse
+from tracking.clicks.query import DIVIDER, NULL, SUBS, parse
 
 # What many clicks have in common stands together, so that it is put into words once: all that an
 # address tells, all that a user agent tells, all that a link says.
@@ -14,9 +14,6 @@ COLUMNS: Final = (
     " marks, visitor, ip, country, region, user_agent, device, os, browser, source, sub_source,"
     " aff_click_id, subs, link_code, destination, referrer, language"
 )
-# No text holds these: the one divides the fields until the tabs inside them are escaped, the other
-# stands for NULL, because PostgreSQL's own mark would be escaped along with the line.
-_DIVIDER, _NULL = RESERVED
 _MS_PER_S: Final = 1000
 # Hardly anybody uses more, so that hardly any click pays for looking.
 _USUAL: Final = SUBS[:10]
@@ -56,36 +53,36 @@ def line(  # noqa: PLR0913  (a row has as many fields)
     the parts made by the functions of their names. Texts are empty for absent, and have gone
     through `query.clean`.
     """
-    texts = _DIVIDER.join((link_code, destination, referrer or _NULL, language or _NULL))
+    texts = DIVIDER.join((link_code, destination, referrer or NULL, language or NULL))
     link_id, affiliate_id, offer_id, advertiser_id = link
     return (
         f"{id.hex()}\t{_instant(ms)}\t{link_id}\t{affiliate_id}\t{offer_id}\t{advertiser_id}\t"
         f"{smart_link_id}\t{landing_id}\t{reason}\t{_marks(marks)}\t"
-        f"{_NULL if visitor is None else visitor}\t{origin}\t{agent}\t{said}\t"
+        f"{NULL if visitor is None else visitor}\t{origin}\t{agent}\t{said}\t"
         f"{escaped(texts)}\n"
     )
 
 
 def origin(ip: str | None, country: str, region: str) -> str:
     """The part of a line that tells where the visitor came from."""
-    return f"{ip or _NULL}\t{country or _NULL}\t{escaped(region) if region else _NULL}"
+    return f"{ip or NULL}\t{country or NULL}\t{escaped(region) if region else NULL}"
 
 
 def agent(user_agent: str, device: str, os: str, browser: str) -> str:
     """The part of a line that tells what the visitor came with."""
-    return escaped(_DIVIDER.join([text or _NULL for text in (user_agent, device, os, browser)]))
+    return escaped(DIVIDER.join([text or NULL for text in (user_agent, device, os, browser)]))
 
 
 def said(params: Mapping[str, str]) -> Said:
     """These parameters, with the part of a line that tells the sources and the sub ids."""
     get = params.get
     texts = (
-        get("source", _NULL),
-        get("sub_source", _NULL),
-        get("aff_click_id", _NULL),
+        get("source", NULL),
+        get("sub_source", NULL),
+        get("aff_click_id", NULL),
         subs(params),
     )
-    return Said(params, escaped(_DIVIDER.join(texts)))
+    return Said(params, escaped(DIVIDER.join(texts)))
 
 
 def said_by(query: bytes) -> Said:
@@ -104,7 +101,7 @@ def escaped(texts: str) -> str:
     # The fields together and by chained replaces: each field by itself takes five times as long,
     # and str.translate longer still.
     texts = texts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    return texts.replace("\t", "\\t").replace(_DIVIDER, "\t")
+    return texts.replace("\t", "\\t").replace(DIVIDER, "\t")
 
 
 def _instant(ms: int) -> str:
@@ -120,7 +117,7 @@ def _second(seconds: int) -> str:
 
 def _marks(marks: Sequence[str]) -> str:
     """An array literal of our own words, which need no quotes; NULL without any."""
-    return "{" + ",".join(marks) + "}" if marks else _NULL
+    return "{" + ",".join(marks) + "}" if marks else NULL
 
 
 def subs(params: Mapping[str, str]) -> str:
@@ -128,7 +125,7 @@ def subs(params: Mapping[str, str]) -> str:
     found = list(map(params.get, _USUAL if _RARE.isdisjoint(params) else SUBS))
     while found and found[-1] is None:
         found.pop()
-    return "{" + ",".join(map(_element, found)) + "}" if found else _NULL
+    return "{" + ",".join(map(_element, found)) + "}" if found else NULL
 
 
 def _element(text: str | None) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from psycopg import AsyncConnection, Cursor
 
 SALT_BYTES: Final = 16
-# Yesterday's is needed for clicks that were spooled before midnight and nothing else.
-KEPT_DAYS: Final = 2
+# Yesterday's serves clicks around midnight and clocks that are behind.
+KEPT_DAYS: Final = 1
 AHEAD_DAYS: Final = 3
 
 # Whoever comes first makes the salt; the others take what is there.

@@ -144,7 +144,7 @@ def _marks(visit: Visit, headers: _Headers, *, gpc: bool) -> list[str]:
         marks.append("prefetch")
     if visit.place.datacentre:
         marks.append("datacentre")
-    if arrival.manner(headers) == arrival.EMBEDDED:
+    if arrival.is_embedded(headers):
         marks.append("embedded")
     if gpc:
         marks.append("gpc")

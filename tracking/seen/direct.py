@@ -9,18 +9,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from network.errors import MethodNotAllowed, PeractionError
-from partners.watcher import Watcher
+from partners.snapshot import Link
 from tracking.asked import Asked, asked
 from tracking.clicks import query
-from tracking.clicks.edge import ClickEdge, Taken
+from tracking.clicks.edge import CODE_MAX, ClickEdge, Taken
 from tracking.clicks.row import said
 from tracking.responses import Scope, Send, json
-from tracking.seen import links
 from tracking.seen.events import ANYBODY, refuse
 
 PREFIX: Final = "/d/"
 
-CODE_MAX: Final = 64
 # Where the page says that its visitor came from; the request itself comes from the page.
 _REFERRER: Final = b"ref="
 _OF_THE_FETCH: Final = (b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site")
@@ -29,8 +27,7 @@ _OF_THE_FETCH: Final = (b"referer", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-
 class DirectClicks:
     """Answers `/d/{code}`."""
 
-    def __init__(self, watcher: Watcher, clicks: ClickEdge) -> None:
-        self._watcher = watcher
+    def __init__(self, clicks: ClickEdge) -> None:
         self._clicks = clicks
 
     async def answer(self, scope: Scope, send: Send) -> None:
@@ -50,20 +47,20 @@ class DirectClicks:
         raw_query: bytes = scope["query_string"]
         params = query.parse(raw_query)
         host = _page_host(scope)
-        if await self._lands(code, host):
+        link = await self._clicks.link(code)
+        if link is not None and host is not None and _leads_to(link, host):
             params.pop("deep_link", None)
         else:
             # The port is the page's own business.
             params["deep_link"] = f"https://{host}/" if host else "null"
-        return await self._clicks.take(_asked(scope, _referrer(raw_query)), code, said(params))
+        click = _asked(scope, _referrer(raw_query))
+        return await self._clicks.take(click, code, said(params), looked_up=True)
 
-    async def _lands(self, code: str, host: str | None) -> bool:
-        """Whether this is a host to which the link's offer leads anyway."""
-        link = await links.find(self._watcher, code)
-        if link is None or host is None:
-            return False
-        pages = (link.offer.landing_url, *(landing.url for landing in link.offer.landings))
-        return any(host == _host(page) for page in pages)
+
+def _leads_to(link: Link, host: str) -> bool:
+    """Whether this is a host to which the link's offer leads anyway."""
+    pages = (link.offer.landing_url, *(landing.url for landing in link.offer.landings))
+    return any(host == _host(page) for page in pages)
 
 
 def _page_host(scope: Scope) -> str | None:

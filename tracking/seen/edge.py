@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Final
 
-from partners.watcher import Watcher
 from tracking.clicks.edge import ClickEdge
 from tracking.clicks.record import Recorder
 from tracking.responses import Receive, Scope, Send
@@ -23,10 +22,10 @@ def is_ours(path: str) -> bool:
 class SeenEdge:
     """Answers `/i/{code}`, `/e`, `/d/{code}` and `/js/pa.js`."""
 
-    def __init__(self, watcher: Watcher, recorder: Recorder, clicks: ClickEdge) -> None:
-        self._impressions = Impressions(watcher, recorder)
+    def __init__(self, recorder: Recorder, clicks: ClickEdge) -> None:
+        self._impressions = Impressions(recorder, clicks)
         self._events = Events(recorder)
-        self._direct = DirectClicks(watcher, clicks)
+        self._direct = DirectClicks(clicks)
 
     @property
     def refused(self) -> Counter[str]:

@@ -6,14 +6,14 @@ from network import clock
 from network.errors import PeractionError
 from network.ids import uuid7_at
 from partners.snapshot import Link
-from partners.watcher import Watcher
 from tracking.asked import asked
 from tracking.clicks import privacy, row
+from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.privacy import Consent
 from tracking.clicks.record import Recorder
 from tracking.clicks.visit import Visit
 from tracking.responses import NO_STORE, Header, Scope, Send, content
-from tracking.seen import links, rows
+from tracking.seen import rows
 
 PREFIX: Final = "/i/"
 
@@ -29,16 +29,15 @@ _PICTURE: Final[tuple[Header, ...]] = (
 )
 _METHODS: Final = ("GET", "HEAD")
 _ALLOW: Final[Header] = (b"allow", b"GET, HEAD")
-_RETRY: Final[Header] = (b"retry-after", b"1")
 
 
 class Impressions:
     """Stores impressions of links that are in use; `unknown` counts the others, which are not."""
 
-    def __init__(self, watcher: Watcher, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, clicks: ClickEdge) -> None:
         self.unknown = 0
-        self._watcher = watcher
         self._recorder = recorder
+        self._clicks = clicks
 
     async def answer(self, scope: Scope, send: Send) -> None:
         """The picture in any case; 503 with it where the impression could not be stored."""
@@ -50,11 +49,11 @@ class Impressions:
             try:
                 await self._see(scope)
             except PeractionError:
-                status, headers = 503, (*_PICTURE, _RETRY)
+                status, headers = 503, (*_PICTURE, RETRY)
         await content(send, status, headers, GIF)
 
     async def _see(self, scope: Scope) -> None:
-        link = await links.find(self._watcher, scope["path"][len(PREFIX) :])
+        link = await self._clicks.link(scope["path"][len(PREFIX) :])
         if link is None or not _in_use(link):
             self.unknown += 1
             return

@@ -5,11 +5,7 @@ from uuid import UUID
 from network.ids import uuid7_time
 from tracking.clicks import row
 from tracking.clicks.kinds import Entry
-from tracking.clicks.query import RESERVED
-
-# No text holds these: the one divides the fields until the tabs inside them are escaped, the other
-# stands for NULL.
-_DIVIDER, _NULL = RESERVED
+from tracking.clicks.query import DIVIDER, NULL
 
 
 def entry(kind: str, id: UUID, *fields: str | int) -> Entry:
@@ -18,6 +14,6 @@ def entry(kind: str, id: UUID, *fields: str | int) -> Entry:
     Texts have gone through `query.clean`.
     """
     at = uuid7_time(id)
-    told = [str(field) or _NULL for field in fields]
-    text = row.escaped(_DIVIDER.join((id.hex, at.isoformat(), *told)))
+    told = [str(field) or NULL for field in fields]
+    text = row.escaped(DIVIDER.join((id.hex, at.isoformat(), *told)))
     return Entry(kind, at.date(), f"{text}\n")
