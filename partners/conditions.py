@@ -81,11 +81,12 @@ _TEXTS: Final[Mapping[str, _Text]] = {
     **dict.fromkeys(SUBS, _Text("sub_blocked", *_ANY_TEXT)),
     "bot": _Text("bot", *_one_of(BOTS)),
 }
-_FLAGS: Final = ("prefetch", "datacentre")
+TEXT_FACTS: Final = tuple(_TEXTS)
+FLAGS: Final = ("prefetch", "datacentre")
 # All that a rule can ask for, but for the sub ids.
 FACTS: Final = (
-    *(fact for fact in _TEXTS if fact not in SUBS),
-    *_FLAGS,
+    *(fact for fact in TEXT_FACTS if fact not in SUBS),
+    *FLAGS,
     "ip",
     "os_version",
     "local_time",
@@ -95,12 +96,12 @@ REASONS: Final = (
     "os_version",
     "ip_blocked",
     "day_parting",
-    *_FLAGS,
+    *FLAGS,
 )
 
-_VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}", re.ASCII)
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}", re.ASCII)
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAY_MINUTES: Final = 24 * 60
 
 
@@ -114,7 +115,7 @@ def read(rule: Mapping[str, object], zone: ZoneInfo, pointer: str) -> Condition:
         raise TargetingFactUnknown(pointer=f"{pointer}/fact")
     if fact in _TEXTS:
         return _text(fact, rule, pointer)
-    if fact in _FLAGS:
+    if fact in FLAGS:
         return _flag(fact, rule, pointer)
     if fact == "ip":
         return _ip(rule, pointer)
@@ -182,7 +183,7 @@ def _ip(rule: Mapping[str, object], pointer: str) -> Condition:
 def _os_version(rule: Mapping[str, object], pointer: str) -> Condition:
     refuse_others(rule, ("fact", "at_least"), pointer)
     text = rule.get("at_least")
-    if not isinstance(text, str) or not _VERSION.fullmatch(text):
+    if not isinstance(text, str) or not VERSION.fullmatch(text):
         raise TargetingValueInvalid(
             'a version such as "14.2" is needed', pointer=f"{pointer}/at_least"
         )
@@ -199,14 +200,14 @@ def _local_time(rule: Mapping[str, object], zone: ZoneInfo, pointer: str) -> Con
     refuse_others(rule, ("fact", "days", "from", "to"), pointer)
     if len(rule) == 1:
         raise TargetingInvalid("days, from or to are needed", pointer=pointer)
-    named = filled_list(rule.get("days", [*_DAYS]), f"{pointer}/days")
+    named = filled_list(rule.get("days", [*DAYS]), f"{pointer}/days")
     for place, day in enumerate(named):
-        if day not in _DAYS:
+        if day not in DAYS:
             raise TargetingValueInvalid(
-                f"one of {', '.join(_DAYS)} is needed", pointer=f"{pointer}/days/{place}"
+                f"one of {', '.join(DAYS)} is needed", pointer=f"{pointer}/days/{place}"
             )
-    days = frozenset(number for number, day in enumerate(_DAYS) if day in named)
-    days_after = frozenset((day + 1) % len(_DAYS) for day in days)
+    days = frozenset(number for number, day in enumerate(DAYS) if day in named)
+    days_after = frozenset((day + 1) % len(DAYS) for day in days)
     first = _minute(rule.get("from", "00:00"), f"{pointer}/from")
     end = _minute(rule["to"], f"{pointer}/to") if "to" in rule else _DAY_MINUTES
     if first == end:
@@ -249,7 +250,7 @@ def _is_network(text: str) -> bool:
 
 def _minute(text: object, pointer: str) -> int:
     """Minutes since midnight."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    found = TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise TargetingValueInvalid("a time such as 09:30 is needed", pointer=pointer)
     return int(found[1]) * 60 + int(found[2])
@@ -258,7 +259,7 @@ def _minute(text: object, pointer: str) -> int:
 @lru_cache(maxsize=10_000)
 def _version(text: str) -> tuple[int, ...] | None:
     """The parts of a version without zeros at the end; None for what is no version, such as XP."""
-    if not _VERSION.fullmatch(text):
+    if not VERSION.fullmatch(text):
         return None
     parts = [int(part) for part in text.split(".")]
     while parts and parts[-1] == 0:

@@ -76,7 +76,7 @@ class ProblemSchema(AutoSchema):
         return bodies
 
     def _component(self, name: str, schema: dict[str, Any]) -> dict[str, Any]:
-        return _registered(self.registry, name, schema)
+        return registered(self.registry, name, schema)
 
 
 class MoneySchema(OpenApiSerializerFieldExtension):
@@ -86,7 +86,7 @@ class MoneySchema(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> dict[str, Any]:
         """A reference to the component."""
-        return _registered(auto_schema.registry, "Money", _MONEY)
+        return registered(auto_schema.registry, "Money", _MONEY)
 
 
 class MoneyOfSchema(MoneySchema):
@@ -106,7 +106,8 @@ class RateSchema(OpenApiSerializerFieldExtension):
         return {"type": "string", "pattern": pattern, "description": "A percentage."}
 
 
-def _registered(registry: Any, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def registered(registry: Any, name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A reference to the component of this name, which is made where it is not there yet."""
     component = ResolvedComponent(
         name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema
     )

@@ -25,6 +25,7 @@ from partners.api.goals import (
 from partners.api.relations import Own, Visible
 from partners.api.resources import Resource
 from partners.api.schema import by_role
+from partners.api.targeting import TargetingField
 from partners.destinations import HOSTS_MAX
 from partners.models import Offer, Role
 
@@ -59,6 +60,7 @@ class OfferChange(StrictModelSerializer[Offer]):
         min_value=0, max_value=_TEN_YEARS_S, required=False
     )
     hold_days = serializers.IntegerField(min_value=0, max_value=_HOLD_DAYS_MAX, required=False)
+    targeting = TargetingField(required=False, allow_null=True)
     deep_link_hosts = serializers.ListField(
         child=Text(max_length=255), max_length=HOSTS_MAX, required=False
     )
@@ -90,6 +92,7 @@ class OfferInput(OfferChange):
 class OfferForAdvertiser(serializers.ModelSerializer[Offer]):
     """The whole offer with the revenue of its goals."""
 
+    targeting = TargetingField(read_only=True, allow_null=True)
     goals = GoalForAdvertiser(many=True, read_only=True)
 
     class Meta:

@@ -63,10 +63,10 @@ class Balances(serializers.Serializer[Any]):
 class BalancesView(ActorMixin, Endpoint):
     """Balances at this moment."""
 
-    action = "list"
+    action = "retrieve"
     query_parameters = ("advertiser", "affiliate")
     roles = Role.values
-    scope = {"list": "reports:read"}
+    scope = {"retrieve": "reports:read"}
 
     @extend_schema(
         responses=Balances,

@@ -2,12 +2,14 @@
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 
 from network.api.fields import MoneyOf
 from network.api.filters import CurrencyFilter, IdFilter, StrictFilterSet
 from partners.actors import Actor
 from partners.api.resources import Resource
+from partners.api.schema import by_role
 from partners.models import Role
 from payouts import commissions
 from payouts.models import Commission
@@ -23,7 +25,9 @@ class CommissionForAffiliate(serializers.ModelSerializer[Commission]):
     offer = serializers.IntegerField(source="offer_id", read_only=True)
     state = serializers.ChoiceField(choices=list(commissions.STATES), read_only=True)
     commission = MoneyOf("commission_micros")
-    payout = serializers.IntegerField(source="line.payout_id", read_only=True, default=None)
+    payout = serializers.IntegerField(
+        source="line.payout_id", read_only=True, allow_null=True, default=None
+    )
 
     class Meta:
         model = Commission
@@ -79,6 +83,11 @@ class CommissionFilter(StrictFilterSet):
         return rows.filter(which)
 
 
+# A component named Commission there is already: that of terms.
+EARNED = by_role("EarnedCommission", CommissionForNetwork, CommissionForAffiliate)
+
+
+@extend_schema_view(list=extend_schema(responses=EARNED), retrieve=extend_schema(responses=EARNED))
 class CommissionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Commissions, newest first."""
 

@@ -1,7 +1,7 @@
 """`payouts`: what each affiliate is sent in a run, and what became of it."""
 
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from network.api.filters import IdFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
 from partners.actors import Actor
 from partners.api.resources import Resource
+from partners.api.schema import by_role
 from partners.models import Role
 from payouts import payments
 from payouts.models import PaymentAttempt, Payout
@@ -89,6 +90,10 @@ def shown(rows: QuerySet[Payout]) -> QuerySet[Payout]:
     return rows.select_related("payee_method").prefetch_related(attempts)
 
 
+PAYOUT = by_role("Payout", PayoutForNetwork, PayoutForAffiliate)
+
+
+@extend_schema_view(list=extend_schema(responses=PAYOUT), retrieve=extend_schema(responses=PAYOUT))
 class PayoutViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Payouts, newest first; an affiliate sees its own from the moment they are promised."""
 

@@ -60,10 +60,10 @@ class StatementOutput(serializers.Serializer[Any]):
 class StatementView(ActorMixin, Endpoint):
     """Statements are read from the books and never stored."""
 
-    action = "list"
+    action = "retrieve"
     query_parameters = ("affiliate", "from", "to")
     roles = (Role.AFFILIATE, Role.OPERATOR, Role.FINANCE)
-    scope = {"list": "commissions:read"}
+    scope = {"retrieve": "commissions:read"}
 
     @extend_schema(
         responses=StatementOutput,

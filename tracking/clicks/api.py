@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers
 
 from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
@@ -15,6 +15,7 @@ from network.countries import COUNTRIES
 from network.errors import default_message
 from partners.actors import Actor
 from partners.api.resources import Resource
+from partners.api.schema import by_role
 from partners.caps import UnknownCountry
 from partners.facts import DEVICES
 from partners.models import Role
@@ -58,6 +59,7 @@ class ClickForAdvertiser(serializers.ModelSerializer[Click]):
 
     id = ExternalClickId()
     at = serializers.DateTimeField(source="ts", read_only=True)
+    reason = serializers.ChoiceField(REASONS, read_only=True)
     link = serializers.IntegerField(source="link_id", read_only=True)
     offer = serializers.IntegerField(source="offer_id", read_only=True)
     affiliate = serializers.IntegerField(source="affiliate_id", read_only=True)
@@ -160,6 +162,10 @@ class ClickFilter(StrictFilterSet):
     repeat = TrueOrFalse()
 
 
+CLICK = by_role("Click", ClickForNetwork, ClickForAdvertiser, ClickForAffiliate)
+
+
+@extend_schema_view(list=extend_schema(responses=CLICK))
 class ClickViews(mixins.ListModelMixin, Resource):
     """Every answered visit to a link, the latest first.
 

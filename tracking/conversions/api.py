@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -18,6 +18,7 @@ from network.errors import CurrencyMismatch
 from network.money import Money
 from partners.actors import Actor
 from partners.api.resources import Resource
+from partners.api.schema import by_role
 from partners.models import Role
 from tracking.clicks import ids
 from tracking.clicks.api import ExternalClickId
@@ -76,7 +77,7 @@ class ConversionForAdvertiser(serializers.ModelSerializer[Conversion]):
     click_id = ExternalClickId()
     order_id = serializers.CharField(source="order_ref", read_only=True, allow_null=True)
     event_id = serializers.CharField(source="event_ref", read_only=True, allow_null=True)
-    sale = MoneyOf("sale_micros")
+    sale = MoneyOf("sale_micros", allow_null=True)
     revenue = MoneyOf("revenue_micros")
 
     class Meta:
@@ -154,6 +155,16 @@ class ConversionFilter(StrictFilterSet):
         return rows.filter(**waiting) if wanted else rows.exclude(**waiting)
 
 
+CONVERSION = by_role(
+    "Conversion", ConversionForNetwork, ConversionForAdvertiser, ConversionForAffiliate
+)
+# What those who decide are shown.
+DECIDED = by_role("DecidedConversion", ConversionForNetwork, ConversionForAdvertiser)
+
+
+@extend_schema_view(
+    list=extend_schema(responses=CONVERSION), retrieve=extend_schema(responses=CONVERSION)
+)
 class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Conversions, the latest first; decisions are for the operator and the offer's advertiser."""
 
@@ -195,7 +206,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         """Why it is as it is: click, terms, evidence, every decision with its facts."""
         return Response(explain(self.get_object(), self.actor.role))
 
-    @extend_schema(request=Acceptance)
+    @extend_schema(request=Acceptance, responses=DECIDED)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: UUID) -> Response:
         """Approve a pending or rejected conversion; its amounts are final from then on."""
@@ -204,7 +215,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         lifecycle.approve(conversion.pk, actor=self.actor.label, **said)
         return self._changed(conversion)
 
-    @extend_schema(request=Refusal)
+    @extend_schema(request=Refusal, responses=DECIDED)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: UUID) -> Response:
         """Reject a conversion that is not approved yet."""
@@ -212,7 +223,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         lifecycle.reject(conversion.pk, actor=self.actor.label, **self.checked(Refusal))
         return self._changed(conversion)
 
-    @extend_schema(request=Reversal)
+    @extend_schema(request=Reversal, responses=DECIDED)
     @action(detail=True, methods=["post"])
     def reverse(self, request: Request, pk: UUID) -> Response:
         """Take back an approved conversion, whole or for the part of the sale that came back."""

@@ -10,6 +10,7 @@ from network.errors import InvalidParameter, NotFound
 from network.ids import uuid7_time
 from partners.actors import Actor
 from partners.api.resources import Resource
+from partners.api.schema import by_role
 from partners.models import Role
 from tracking.clicks import ids
 from tracking.clicks.models import Click
@@ -38,7 +39,10 @@ class PageEventFull(PageEventForAffiliate):
         read_only_fields = fields
 
 
-@extend_schema_view(list=extend_schema(parameters=[_CLICK]))
+PAGE_EVENT = by_role("PageEvent", PageEventFull, PageEventForAffiliate)
+
+
+@extend_schema_view(list=extend_schema(parameters=[_CLICK], responses=PAGE_EVENT))
 class PageEventViews(mixins.ListModelMixin, Resource):
     """What happened on the advertiser's pages after one click, the latest first.
 
