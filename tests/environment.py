@@ -18,6 +18,7 @@ from network.embedded import postgres
 LONG = os.environ.get("TEST_LONG") == "True"
 _MEMORY = Path("/dev/shm")
 _MEMORY_BYTES_MIN = 2 * 2**30
+_NAME = "peraction-run"
 _GIVEN = dict(os.environ)
 
 
@@ -28,7 +29,15 @@ def _area() -> Path | None:
     return None
 
 
-STATE = Path(tempfile.mkdtemp(prefix="peraction-tests-", dir=_area()))
+def _forget_the_dead() -> None:
+    """Free the memory of runs that were killed; a directory's name has its run's process in it."""
+    for left in _MEMORY.glob(f"{_NAME}-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+_forget_the_dead()
+STATE = Path(tempfile.mkdtemp(prefix=f"{_NAME}-{os.getpid()}-", dir=_area()))
 # The server's account goes through to its data, which it closes itself.
 STATE.chmod(0o711)
 
