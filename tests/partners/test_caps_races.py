@@ -161,7 +161,7 @@ def test_no_cap_is_passed_and_none_is_left_half_full_through_kills(fresh_db, off
                 "ORDER BY random() LIMIT 1"
             ).fetchall()
             killed.extend(found)
-        time.sleep(0.02)
+        time.sleep(0.05)
 
     lost = race(fresh_db.url, offered, beside=kill)
     assert lost > 3
