@@ -26,6 +26,7 @@ from typing import Any, Final, Protocol
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.sql import Literal
 
+from network.arrays import array
 from partners.windows import window
 
 # The cap, the start of the window, what is counted there (the affiliate's id, the source, the
@@ -150,7 +151,7 @@ def taking(connection: AsyncConnection[Any], wanted: Wanted) -> str:
     """The statement that takes so many places in these windows, or what is left there."""
     caps = ",".join([str(claim[0]) for claim in wanted])
     starts = ",".join([_instant(claim[1]) for claim in wanted])
-    keys = Literal(f"{{{','.join([_element(claim[2]) for claim in wanted])}}}")
+    keys = Literal(array([_storable(claim[2]) for claim in wanted]))
     places = ",".join(map(str, wanted.values()))
     return (
         f"SELECT take_places('{{{caps}}}', '{{{starts}}}', {keys.as_string(connection)},"
@@ -190,14 +191,6 @@ def suits(windows: Windows, wanted: Wanted) -> bool:
         places.taken == min(wanted[claim], places.limit - places.used)
         for claim, places in windows.items()
     )
-
-
-def _element(key: str) -> str:
-    """A text in an array literal."""
-    text = _storable(key) if key else ""
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 @lru_cache(maxsize=1_000)

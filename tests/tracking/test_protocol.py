@@ -1,6 +1,5 @@
 """The tracker's HTTP: however it is asked, each request has its answer, and each click its row."""
 
-import asyncio
 import os
 import re
 import signal
@@ -8,39 +7,37 @@ import socket
 import struct
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.forms import model_to_dict
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
-from tests import factories
 from tests.running import NotYet, eventually
 from tests.tracking.servers import serve
-from tests.tracking.trackers import tell
-from tests.tracking.wire import END, connected, get
+from tests.tracking.wire import (
+    END,
+    LONG,
+    SHORT,
+    connected,
+    get,
+    make_links,
+    no_commits,
+    waiting_for_a_lock,
+)
 from tracking import protocol
-from tracking.asgi import App
 from tracking.clicks.pages import NOWHERE
 from tracking.models import Click
-from tracking.protocol import Protocol
 
-# The code of the same link in other letters: the same click, but not by the short way.
-SHORT, LONG = "/c/abc123", "/c/abc12%33"
 # What is another at each click.
 OWN = ("id", "ts", "destination", "pk")
 
 
 @pytest.fixture
 def link(fresh_db):
-    """A link whose destination tells the sub id of its click, and one that leads nowhere."""
-    offer = factories.make_offer(landing_url="https://shop.example/{sub1}")
-    factories.make_link(offer, code="ended1", active=False)
-    return factories.make_link(offer, code="abc123")
+    return make_links()
 
 
 @pytest.fixture
@@ -53,22 +50,6 @@ def server(fresh_db, link, log):
     environment = fresh_db.environment | {"TRUSTED_PROXIES": "127.0.0.1/32"}
     with serve(environment, log=log) as server:
         yield server
-
-
-@contextmanager
-def no_commits(fresh_db):
-    """Nobody's clicks are stored while this lasts."""
-    with psycopg.connect(fresh_db.owner_url) as owner:
-        owner.execute("LOCK TABLE click IN SHARE MODE")
-        yield
-
-
-def waiting_for_a_lock(fresh_db):
-    with psycopg.connect(fresh_db.owner_url) as owner:
-        (found,) = owner.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'click'::regclass"
-        ).fetchone()
-    return found
 
 
 def stored():
@@ -373,147 +354,3 @@ def test_nothing_is_logged_of_what_is_only_asked(server, log):
             wire.ask(request)
     assert "/c/" not in log.read_text()
     assert "pgrade" not in log.read_text()
-
-
-class Loop:
-    """The protocol on a loop of our own, on which time and sockets are as a test wants them."""
-
-    def __init__(self, tracker):
-        app = App()
-        app.tracker = tracker
-        self._config = Config(
-            app, interface="asgi3", lifespan="off", ws="none", log_config=None, access_log=False,
-            proxy_headers=False, timeout_keep_alive=60,
-        )  # fmt: skip
-        self._state = ServerState()
-        self.made = []
-
-    def __call__(self):
-        self.made.append(Protocol(self._config, self._state, {}))
-        return self.made[-1]
-
-
-def on_a_loop(fresh_db, story):
-    """What `story(port, loop)` gives of a tracker in this process."""
-
-    async def listen(visitor):
-        loop = Loop(visitor.tracker)
-        listening = socket.create_server(("127.0.0.1", 0))
-        # What is written waits here, and not in the kernel.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-        server = await asyncio.get_running_loop().create_server(loop, sock=listening)
-        try:
-            return await story(listening.getsockname()[1], loop)
-        finally:
-            server.close()
-            for each in loop.made:
-                each.transport.abort()
-
-    return tell(fresh_db.url, listen)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b"GET /c/abc",
-        b"POST /e HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc",
-        b"GET /c/abc123 HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc",
-        get(SHORT),
-        get(LONG),
-    ],
-    ids=["nothing", "half a head", "half a body", "half a click's body", "a click", "another"],
-)
-def test_a_connection_on_which_nothing_comes_is_closed(fresh_db, link, monkeypatch, said):
-    monkeypatch.setattr(protocol, "IDLE_S", 0.2)
-
-    async def story(port, loop):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        began_s = time.monotonic()
-        writer.write(said)
-        async with asyncio.timeout(5):
-            read = await reader.read()
-        writer.close()
-        return read[:12], time.monotonic() - began_s
-
-    read, lasted_s = on_a_loop(fresh_db, story)
-    assert read == (b"HTTP/1.1 302" if said.startswith(b"GET") and said.endswith(b"\r\n") else b"")
-    assert lasted_s > 0.15
-
-
-def test_a_connection_with_a_click_now_and_then_stays(fresh_db, link, monkeypatch):
-    monkeypatch.setattr(protocol, "IDLE_S", 0.2)
-
-    async def story(port, loop):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for number in range(10):
-            await asyncio.sleep(0.1)
-            writer.write(get((SHORT, LONG)[number % 2]))
-            await reader.readuntil(b"\r\n\r\n")
-        writer.close()
-
-    on_a_loop(fresh_db, story)
-    assert Click.objects.count() == 10
-
-
-def test_a_click_that_waits_for_its_commit_is_not_idle(fresh_db, link, monkeypatch):
-    monkeypatch.setattr(protocol, "IDLE_S", 0.1)
-
-    async def story(port, loop):
-        wires = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        with no_commits(fresh_db):
-            for (_, writer), path in zip(wires, (SHORT, LONG), strict=True):
-                writer.write(get(path))
-            await asyncio.sleep(0.6)
-        lines = [await reader.readline() for reader, _ in wires]
-        for _, writer in wires:
-            writer.close()
-        return lines
-
-    assert on_a_loop(fresh_db, story) == [b"HTTP/1.1 302 Found\r\n"] * 2
-
-
-@pytest.mark.parametrize("path", [SHORT, "/c/ended1", LONG])
-def test_who_reads_no_answers_gets_no_more_of_them(fresh_db, link, monkeypatch, path):
-    monkeypatch.setattr(protocol, "IDLE_S", 1.5)
-
-    async def story(port, loop):
-        visitor = socket.socket()
-        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        visitor.connect(("127.0.0.1", port))
-        visitor.setblocking(False)
-        asked = waits = answered = 0
-        with visitor:
-            await asyncio.sleep(0.01)
-            (made,) = loop.made
-            while asked < 1_500 and answered == asked:
-                await asyncio.get_running_loop().sock_sendall(visitor, get(path))
-                asked += 1
-                deadline_s = time.monotonic() + 0.5
-                while made._answered < asked and time.monotonic() < deadline_s:
-                    await asyncio.sleep(0)
-                answered = made._answered
-                waits = max(waits, made.transport.get_write_buffer_size())
-            # And is not waited for, for ever.
-            async with asyncio.timeout(10):
-                while made in loop._state.connections:
-                    await asyncio.sleep(0.05)
-        return asked - answered, waits
-
-    unanswered, waits = on_a_loop(fresh_db, story)
-    assert unanswered == 1
-    assert waits < 2 * 65_536
-
-
-def test_too_many_requests_ahead_of_their_answers_are_refused(fresh_db, link):
-    async def story(port, loop):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(get("/healthz") * 300)
-        async with asyncio.timeout(5):
-            said = await reader.read()
-        writer.close()
-        return said, max(len(each.pipeline) for each in loop.made)
-
-    said, most = on_a_loop(fresh_db, story)
-    assert b"HTTP/1.1 400 " in said
-    assert most == protocol.AHEAD_MAX

@@ -6,6 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+import psycopg
+
+from partners.models import Link
+from tests import factories
+
+# The code of the same link in other letters: the same click, but not by the short way.
+SHORT, LONG = "/c/abc123", "/c/abc12%33"
+
 
 class Answer(NamedTuple):
     """One answer: its status, its headers by name, its body; -1 is the end of the connection."""
@@ -64,3 +72,26 @@ def get(target: str, *headers: bytes, method: str = "GET", version: str = "1.1")
     """A request without a body; each header is a line without its end."""
     lines = [f"{method} {target} HTTP/{version}".encode(), b"Host: x", *headers]
     return b"\r\n".join([*lines, b"", b""])
+
+
+def make_links() -> Link:
+    """A link whose destination tells the sub id of its click, and one that leads nowhere."""
+    offer = factories.make_offer(landing_url="https://shop.example/{sub1}")
+    factories.make_link(offer, code="ended1", active=False)
+    return factories.make_link(offer, code="abc123")
+
+
+@contextmanager
+def no_commits(fresh_db):
+    """Nobody's clicks are stored while this lasts."""
+    with psycopg.connect(fresh_db.owner_url) as owner:
+        owner.execute("LOCK TABLE click IN SHARE MODE")
+        yield
+
+
+def waiting_for_a_lock(fresh_db):
+    with psycopg.connect(fresh_db.owner_url) as owner:
+        (found,) = owner.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'click'::regclass"
+        ).fetchone()
+    return found

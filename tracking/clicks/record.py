@@ -10,17 +10,17 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import AsyncConnection
-from psycopg.pq.abc import PGresult
 
 from network import clock
 from network.errors import Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
 from partners import places
-from partners.places import Full, Wanted, Windows
+from partners.places import Full
 from tracking import metrics
 from tracking.batches import Batches, Tell
-from tracking.clicks import salts
+from tracking.clicks import batch, salts
+from tracking.clicks.batch import Batch
 from tracking.clicks.commit import commit
 from tracking.clicks.kinds import COPIES, KINDS, Entry
 from tracking.clicks.records import Record
@@ -164,11 +164,11 @@ class Recorder:
     ) -> Sequence[Entry]:
         """Store all at once; who finds no place in a cap is stored as its `otherwise` says."""
         wanted = places.wanted([claim for entry in entries for claim in entry.claims])
-        batch = _Batch(entries, wanted)
+        together = Batch(entries, wanted)
         taking = [places.taking(connection, wanted)] if wanted else []
-        if await commit(connection, [*taking, *batch.copies], batch.lines):
-            self.full.learn(batch.windows)
-            return batch.entries
+        if await commit(connection, [*taking, *together.copies], together.lines):
+            self.full.learn(together.windows)
+            return together.entries
         return await self._commit_in_turn(connection, entries)
 
     async def _commit_in_turn(
@@ -179,10 +179,10 @@ class Recorder:
         The windows are locked first, and their places taken when it is known how many.
         """
         windows = await places.begin(connection, [c for entry in entries for c in entry.claims])
-        decided = _decided(entries, windows)
-        for kind, part in _by_kind(decided).items():
+        decided = batch.decided(entries, windows)
+        for kind, part in batch.by_kind(decided).items():
             async with connection.cursor() as cursor, cursor.copy(COPIES[kind]) as copy:
-                await copy.write(_lines(part))
+                await copy.write(batch.lines(part))
         await places.commit(connection, windows)
         self.full.learn(windows)
         return decided
@@ -194,7 +194,9 @@ class Recorder:
         an id of its own: the row itself may have come about after all.
         """
         kept = [entry if entry.otherwise is None else entry.otherwise(None) for entry in entries]
-        await self._spool.append([_record(kind, part) for kind, part in _by_kind(kept).items()])
+        await self._spool.append(
+            [_record(kind, part) for kind, part in batch.by_kind(kept).items()]
+        )
         metrics.SPOOLED.inc(len(kept))
         _count_outcomes(kept)
         return kept
@@ -222,65 +224,10 @@ class Recorder:
             self._made.add((kind, day))
 
 
-class _Batch:
-    """Entries on their way into one commit, decided when PostgreSQL says what places there are."""
-
-    def __init__(self, entries: Sequence[Entry], wanted: Wanted) -> None:
-        self.entries = entries
-        self.windows: Windows = {}
-        self._wanted: Final = wanted
-        # What takes the place of an entry is of its kind.
-        self._kinds: Final = list(_by_kind(entries))
-        self._given = 0
-
-    @property
-    def copies(self) -> list[str]:
-        """The statements that take the lines, one for each kind."""
-        return [COPIES[kind] for kind in self._kinds]
-
-    def lines(self, results: Sequence[PGresult]) -> bytes | None:
-        """The lines of the next kind; None where the places that were taken do not suit."""
-        if self._wanted and not self._given and not self._decide(results[0].get_value(0, 0)):
-            return None
-        kind = self._kinds[self._given]
-        self._given += 1
-        return _lines(_by_kind(self.entries)[kind])
-
-    def _decide(self, answer: bytes | None) -> bool:
-        windows = places.taken(answer, self._wanted)
-        if windows is None:
-            return False
-        self.entries, self.windows = _decided(self.entries, windows), windows
-        return places.suits(windows, self._wanted)
-
-
-def _decided(entries: Sequence[Entry], windows: Windows) -> Sequence[Entry]:
-    """The entries with places for all that they claim, or what takes the place of those without."""
-    refused = places.reserve(windows, [entry.claims for entry in entries])
-    if not any(refused):
-        return entries
-    return [
-        entry if claim is None or entry.otherwise is None else entry.otherwise(claim)
-        for entry, claim in zip(entries, refused, strict=True)
-    ]
-
-
-def _by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
-    """The entries of each kind, in the order of KINDS, which every transaction keeps."""
-    kinds = {entry.kind for entry in entries}
-    if len(kinds) == 1:
-        return {kinds.pop(): entries}
-    return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
-
-
 def _count_outcomes(stored: Sequence[Entry]) -> None:
     metrics.count_outcomes(Counter([e.outcome for e in stored if e.kind == "click"]))
 
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
     days = frozenset([entry.day for entry in entries])
-    return Record(kind, KINDS[kind].columns, days, _lines(entries))
-
-
-def _lines(entries: Sequence[Entry]) -> bytes:
-    return "".join([entry.line for entry in entries]).encode("utf-8", "replace")
+    return Record(kind, KINDS[kind].columns, days, batch.lines(entries))

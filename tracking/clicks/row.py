@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from network.arrays import array
 from tracking.clicks.query import DIVIDER, NULL, SUBS, parse
 
 # What many clicks have in common stands together, so that it is put into words once: all that an
@@ -125,12 +126,4 @@ def subs(params: Mapping[str, str]) -> str:
     found = list(map(params.get, _USUAL if _RARE.isdisjoint(params) else SUBS))
     while found and found[-1] is None:
         found.pop()
-    return "{" + ",".join(map(_element, found)) + "}" if found else NULL
-
-
-def _element(text: str | None) -> str:
-    if text is None:
-        return "NULL"
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    return array(found) if found else NULL
