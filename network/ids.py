@@ -1,12 +1,15 @@
 """UUIDv7: ids that carry the business time of their making, so they sort by it."""
 
 from datetime import datetime, timedelta
-from os import urandom
+from os import register_at_fork, urandom
 from uuid import UUID
 
 from network.clock import EPOCH, now_ms
 
 _VERSION = 7
+# Bytes behind the time.
+_TAIL = 10
+_DRAWN = 256
 
 
 def uuid7() -> UUID:
@@ -24,10 +27,25 @@ def uuid7_bytes(ms: int) -> bytes:
 
     Source: RFC 9562, 5.7.
     """
-    chance = bytearray(urandom(10))
-    chance[0] = _VERSION << 4 | chance[0] & 0x0F
-    chance[2] = 0x80 | chance[2] & 0x3F
-    return ms.to_bytes(6) + chance
+    while True:
+        try:
+            # One step, so that no two threads get the same.
+            return ms.to_bytes(6) + _drawn.pop()
+        except IndexError:
+            _draw()
+
+
+# The ends of the ids to come: asking the system for each takes longer than all the rest of a row.
+_drawn: list[bytes] = []
+# Nor may a process have those of its parent.
+register_at_fork(after_in_child=_drawn.clear)
+
+
+def _draw() -> None:
+    chance = bytearray(urandom(_TAIL * _DRAWN))
+    chance[0::_TAIL] = bytes([_VERSION << 4 | byte & 0x0F for byte in chance[0::_TAIL]])
+    chance[2::_TAIL] = bytes([0x80 | byte & 0x3F for byte in chance[2::_TAIL]])
+    _drawn.extend([bytes(chance[at : at + _TAIL]) for at in range(0, len(chance), _TAIL)])
 
 
 def uuid7_ms(id: UUID) -> int:

@@ -8,9 +8,9 @@
     full.learn(windows)
 
 `taking` takes as many places as the batch claims, or as there are, by the SQL function
-`take_places` (migration 0009_take_places). Rarely that will not do: a window is new, so that
-`taken` knows none, or a click that one cap refuses leaves places unused that it claimed in another.
-Then the batch goes the long way, with `begin` and `commit` around `reserve` and the COPY.
+`take_places` (migration 0010_take_places_together). Rarely that will not do: a window is new, so
+that `taken` knows none, or a click that one cap refuses leaves places unused that it claimed in
+another. Then the batch goes the long way, with `begin` and `commit` around `reserve` and the COPY.
 
 Windows are locked in one order, by (cap, start, key), so no two batches wait for each other; the
 check on the counter stands should all this be wrong.
@@ -163,11 +163,9 @@ def taken(answer: bytes | None, wanted: Wanted) -> Windows | None:
     """The windows as they were before `taking`, from its answer; None where one is new."""
     if answer is None:
         return None
-    numbers = [int(number) for number in answer[1:-1].split(b",")]
-    return {
-        claim: Places(limit, used)
-        for claim, used, limit in zip(wanted, numbers[::2], numbers[1::2], strict=True)
-    }
+    numbers = list(map(int, answer[1:-1].split(b",")))
+    used, limits = numbers[: len(wanted)], numbers[len(wanted) :]
+    return dict(zip(wanted, map(Places, limits, used), strict=True))
 
 
 def reserve(windows: Windows, clicks: Iterable[Sequence[Claim]]) -> list[Claim | None]:

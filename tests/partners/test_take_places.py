@@ -230,3 +230,31 @@ def test_everybody_locks_windows_in_the_order_of_their_bytes(fresh_db, clock, wa
         at_work.join(timeout=20)
         assert locked == [other <= place for other in range(len(in_order))]
         CapWindow.objects.update(used=9, alerted_at=None)
+
+
+def test_windows_are_locked_in_the_order_of_the_list_however_they_lie_in_the_table(fresh_db):
+    """Or two batches could each hold what the other waits for."""
+    cap = factories.make_cap(scope="source")
+    every = [claim for key in "abcdefgh" for claim in claims_of(cap, source=key)]
+    # Made from the last to the first, so the table and the order of ids say the opposite.
+    make_windows(*reversed(every), limit=100)
+    held = every[4]
+    with psycopg.connect(fresh_db.url) as holder:
+        holder.execute("SELECT FROM cap_window WHERE key = %s FOR UPDATE", [held[2]])
+        taker = threading.Thread(target=take_once, args=[fresh_db.url, dict.fromkeys(every, 1)])
+        taker.start()
+        eventually(lambda: waits_for_a_lock(fresh_db.url), within_s=10)
+        free = connection.cursor()
+        free.execute("SELECT key FROM cap_window ORDER BY key FOR UPDATE SKIP LOCKED")
+        assert "".join(key for (key,) in free.fetchall()) == "fgh"
+        holder.rollback()
+        taker.join(timeout=20)
+    assert set(used().values()) == {1}
+
+
+def waits_for_a_lock(url):
+    with psycopg.connect(url) as own:
+        return own.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database()"
+        ).fetchone()[0]
