@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 import structlog
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -25,7 +26,7 @@ from tracking.asked import Asked, by_name
 from tracking.clicks import pages
 from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.kinds import Entry
-from tracking.responses import Header, page_headers, redirect_headers
+from tracking.responses import Header, page_headers, redirect_headers, text_headers
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ KEPT_FREE: Final = 100
 _ASCII: Final = bytes(range(128))
 _CLOSE: Final[Header] = (b"connection", b"close")
 _TOO_LARGE: Final = b"the request's headers are too large\n"
+_NO_HTTP: Final = b"the request is no HTTP, or there are too many ahead of their answers\n"
 
 
 class _Pending:
@@ -73,6 +75,7 @@ class Protocol(HttpToolsProtocol):
         self._link: Link | None = None
         self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
+        self._refused = False
         self._answered = 0
         self._answered_before = -1
         self._idle: asyncio.TimerHandle | None = None
@@ -101,14 +104,26 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; a head without an end would fill the memory."""
+        if self._refused:
+            return
         if not self._asked_bytes and not data.isascii():
             data = _ascii_line(data)
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
-            self._write(431, [_CLOSE], _TOO_LARGE)
-            self.transport.close()
+            self._refuse(431, _TOO_LARGE)
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                # What nobody has is left out, as HTTP says, and the next request stands behind it.
+                data = data[upgrade.args[0] :]
+            except HttpParserError:
+                self._refuse(400, _NO_HTTP)
+                return
+            else:
+                return
 
     def on_message_begin(self) -> None:
         """Begin with what both ways need."""
@@ -179,9 +194,6 @@ class Protocol(HttpToolsProtocol):
         self._answered += 1
         super().on_response_complete()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """An upgrade that nobody has is left out, as HTTP says: nothing to warn of."""
-
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
@@ -211,6 +223,17 @@ class Protocol(HttpToolsProtocol):
         elif self.pipeline:
             super().on_response_complete()
 
+    def _refuse(self, status: int, text: bytes) -> None:
+        """Read no more: say so, unless an answer is still due, which is the last one then."""
+        self._refused = True
+        due = self.cycle is not None and not self.cycle.response_complete
+        # The request itself may be the one that broke off in the middle of its body.
+        if due and not (self.cycle.more_body and not self.pipeline):
+            self.cycle.keep_alive = False
+        else:
+            self._write(status, text_headers(text, [_CLOSE]), text)
+            self.transport.close()
+
     def _write(
         self, status: int, headers: Iterable[Header], body: bytes = b"", *, own: bytes = b""
     ) -> None:
@@ -233,7 +256,7 @@ class Protocol(HttpToolsProtocol):
 
 _STATUS_LINES: Final = {
     status: f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
-    for status in (302, 404, 431, 500, 503)
+    for status in (302, 400, 404, 431, 500, 503)
 }
 
 

@@ -53,11 +53,15 @@ async def json(
     await _send(send, status, _described(kind, content, headers), content)
 
 
+def text_headers(content: bytes, headers: Iterable[Header] = ()) -> tuple[Header, ...]:
+    """The headers of plain text."""
+    return _described(b"text/plain; charset=utf-8", content, headers)
+
+
 async def text(send: Send, status: int, words: str, headers: Iterable[Header] = ()) -> None:
     """Plain text."""
     content = words.encode()
-    described = _described(b"text/plain; charset=utf-8", content, headers)
-    await _send(send, status, described, content)
+    await _send(send, status, text_headers(content, headers), content)
 
 
 def _described(kind: bytes, body: bytes, headers: Iterable[Header]) -> tuple[Header, ...]:

@@ -96,6 +96,18 @@ def test_requests_in_one_packet_are_answered_in_their_order(server):
     assert stored() == {f"s{number}": 1 for number in range(16)}
 
 
+def test_an_upgrade_that_nobody_has_hides_no_request_behind_it(server):
+    upgrade = (b"Connection: Upgrade", b"Upgrade: h2c")
+    ways = (SHORT, LONG, "/healthz")
+    with connected(server.port) as wire:
+        for path in ways:
+            wire.send(get(path, *upgrade) * 20 + get(f"{SHORT}?sub1=behind"))
+            answers = [wire.answer() for _ in range(21)]
+            assert {a.status for a in answers[:-1]} == {200 if path == "/healthz" else 302}
+            assert sub(answers[-1]) == "behind"
+    assert stored()["behind"] == len(ways)
+
+
 def test_a_request_that_comes_byte_by_byte_is_one_click(server):
     with connected(server.port) as wire:
         wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
