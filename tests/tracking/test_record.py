@@ -95,6 +95,24 @@ def test_without_a_database_and_room_everybody_is_told_to_come_later(tmp_path):
     assert (type(told), state) == (Unavailable, (True, False))
 
 
+def test_a_connection_that_ends_half_way_takes_no_answer_from_what_is_stored(fresh_db, tmp_path):
+    run_as_owner(
+        fresh_db,
+        """
+        CREATE FUNCTION hang_up() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+        CREATE TRIGGER hang_up BEFORE INSERT ON click
+        FOR EACH ROW WHEN (NEW.language = 'end') EXECUTE FUNCTION hang_up()
+        """,
+    )
+    last = entry(line=spooled.line(language="end"))
+    told, _ = record(
+        fresh_db.url, tmp_path, entry(), entry(line="no row\n"), last, entry(), bytes_max=10
+    )
+    assert [type(each) for each in told] == [Entry, Unavailable, Unavailable, Unavailable]
+    assert Click.objects.count() == 1
+
+
 def test_what_postgresql_refuses_for_now_is_spooled(fresh_db, link, tmp_path):
     """Such as a table that is still to be migrated, or a server that only reads."""
 

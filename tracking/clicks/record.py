@@ -12,7 +12,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from network import clock
-from network.errors import Unavailable
+from network.errors import PeractionError, Unavailable
 from network.logs import database_facts
 from network.patience import hanging_up
 from partners import places
@@ -146,7 +146,7 @@ class Recorder:
                 log.error("clicks.refused", rows_of=entries[0].kind, **database_facts(error))
                 return [Unavailable("this cannot be stored")]
             half = len(entries) // 2
-            return [*await self._store(entries[:half]), *await self._store(entries[half:])]
+            return [*await self._part(entries[:half]), *await self._part(entries[half:])]
         except (psycopg.Error, OSError) as error:
             # OSError: the process has no file descriptor left, or the socket is gone.
             # Perhaps stored, perhaps not. All rows of the COPY go to the spool together, so that
@@ -158,6 +158,13 @@ class Recorder:
         metrics.count_batch(rows=len(stored), seconds=time.perf_counter() - began_s)
         _count_outcomes(stored)
         return stored
+
+    async def _part(self, entries: list[Entry]) -> Sequence[Entry | Exception]:
+        """Store a part by itself: where that fails, others of its batch may have been stored."""
+        try:
+            return await self._store(entries)
+        except PeractionError as error:
+            return [error] * len(entries)
 
     async def _commit(
         self, connection: AsyncConnection[Any], entries: Sequence[Entry]
