@@ -136,12 +136,19 @@ def _measured(
     return run, exact
 
 
+def _warm(bench: Bench) -> None:
+    """Fill its caches and make today's partition."""
+    wrk(bench.url, connections=64, seconds=3, script=SCRIPT, env=bench.wrk)
+
+
 def _in_other_shapes(bench: Bench) -> dict[str, object]:
     """In turn: as it is, among a hundred links and offers only, and by two processes."""
     runs: dict[str, list[Run]] = {"": [], "_100_links": [], "_2_workers": []}
     all_exact = True
     with tracker(1, 100, 100) as small, tracker(2) as twofold:
         shapes = (("click", bench), ("100 links", small), ("2 workers", twofold))
+        _warm(small)
+        _warm(twofold)
         for _ in range(ROUNDS):
             for found, (name, shape) in zip(runs.values(), shapes, strict=True):
                 run, exact = _measured(shape, name=name)
@@ -202,8 +209,7 @@ def main() -> None:
     result |= {"python": sys.version}
     with tracker(WORKERS) as bench, nginx(port) as bare:
         result |= {"workers": WORKERS, "start_s": round(bench.start_s, 1)}
-        # Caches warm, today's partition made.
-        wrk(bench.url, connections=64, seconds=3, script=SCRIPT, env=bench.wrk)
+        _warm(bench)
         say(_row("", "conns", "per s", "p50 ms", "p99 ms", "cpu us", "failed"))
         for connections in CONNECTIONS:
             besides: list[Run] = []
