@@ -167,7 +167,12 @@ PAGE = "https://shop.example/?cid={click_id}&from={affiliate}&lang=en"
         (
             "https://shop.example/p/1?cid=stolen&from=me&c%69d=twice",
             PAGE,
-            "https://shop.example/p/1?from=me&cid=ID-1",
+            "https://shop.example/p/1?cid=ID-1&from=alice",
+        ),
+        (
+            "https://shop.example/p/1?s=mine&q=1",
+            "https://shop.example/?s={sub1}&t={sub1}",
+            "https://shop.example/p/1?s=mine&q=1&t=a%20%26b&click_id=ID-1",
         ),
         (
             "https://shop.example/p/1?click_id=stolen",

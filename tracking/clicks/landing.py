@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from network import clock
 from partners.deep_links import PLAIN
-from partners.vocabulary import MACROS
+from partners.vocabulary import MACROS, SUBS
 from tracking.clicks.query import decoded
 
 
@@ -31,6 +31,8 @@ _Parts = tuple[str, ...]
 _Page = TypeVar("_Page", bound=tuple[Any, ...])
 
 _CLICK_ID: Final = "click_id"
+# What a link says itself, so that it may as well say it in its deep link.
+_LINKS_OWN: Final = frozenset(("source", "sub_source", "aff_click_id", *SUBS))
 _RAND_MAX: Final = 10**9
 _MACRO = re.compile(r"\{([A-Za-z0-9_]+)\}")
 # Most values: `quote` would take four times as long to find that out.
@@ -72,13 +74,14 @@ def deep_landing(
     """The deep link `url`, as `deep_link` gave it, with what the shop expects to be told.
 
     That is what the offer's landing address `page` tells by macros in its query, the click id, and
-    the parameters of `utm`; the link's own come first, but for a click id that it brings along.
+    the parameters of `utm`. The link's own come first, but for those that tell what the link cannot
+    know, such as the click id or the affiliate: nobody speaks for another.
     """
     base, mark, fragment = url.partition("#")
     base, _, query = base.partition("?")
     given = [(decoded(pair.partition("=")[0]), pair) for pair in query.split("&") if pair]
     added = _carried(page, utm, bool(values.get(_CLICK_ID)))
-    reserved = {_CLICK_ID, *[name for name, tells_click, _ in added if tells_click]}
+    reserved = {_CLICK_ID, *[name for name, ours, _ in added if ours]}
     names = {name for name, _ in given} - reserved
     pairs = [pair for name, pair in given if name not in reserved]
     pairs += [_filled(parts, values, at) for name, _, parts in added if name not in names]
@@ -137,7 +140,7 @@ def _compiled(url: str, utm: Utm, adds_click_id: bool) -> _Parts:
 
 @lru_cache(maxsize=100_000)
 def _carried(page: str, utm: Utm, adds_click_id: bool) -> tuple[tuple[str, bool, _Parts], ...]:
-    """What deep links get: names of parameters, whether they tell the click id, and their parts."""
+    """What deep links get: names of parameters, whether they tell what is ours, and their parts."""
     query = quote(urlsplit(page).query, safe=PLAIN)
     found = [pair for pair in query.split("&") if len(_split("", pair)) > 1]
     names = {decoded(pair.partition("=")[0]) for pair in found}
@@ -145,7 +148,7 @@ def _carried(page: str, utm: Utm, adds_click_id: bool) -> tuple[tuple[str, bool,
     if adds_click_id and not any(_tells_click(pair) for pair in found):
         found.append(f"{_CLICK_ID}={{{_CLICK_ID}}}")
     return tuple(
-        (decoded(pair.partition("=")[0]), _tells_click(pair), _split("", pair)) for pair in found
+        (decoded(pair.partition("=")[0]), _tells_ours(pair), _split("", pair)) for pair in found
     )
 
 
@@ -156,6 +159,11 @@ def _parameters(utm: Any) -> list[str]:
 
 def _tells_click(text: str) -> bool:
     return _CLICK_ID in _split("", text)[1::2]
+
+
+def _tells_ours(text: str) -> bool:
+    """Whether a macro in it stands for anything but what a link says itself."""
+    return not _LINKS_OWN.issuperset(_split("", text)[1::2])
 
 
 def _split(start: str, text: str) -> _Parts:
