@@ -26,6 +26,8 @@ GETS = [
     *(address for method, address, _ in MEMBERS if method == "get"),
     *(address for address in COLLECTIONS if address != "statements"),
     "me",
+    "reports",
+    "reports?format=csv",
     "balances?affiliate={alice_affiliate}",
     "statements?affiliate={alice_affiliate}",
 ]

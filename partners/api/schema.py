@@ -17,9 +17,11 @@ class ByRole(PolymorphicProxySerializer):
     """An answer that has one of these shapes, by the role of who asks."""
 
 
-def by_role(name: str, *kinds: type[Serializer[Any]]) -> ByRole:
-    """A component of this name for `extend_schema`."""
-    return ByRole(component_name=name, serializers=list(kinds), resource_type_field_name=None)
+def by_role(name: str, *kinds: type[Serializer[Any]], many: bool | None = None) -> ByRole:
+    """A component of this name for `extend_schema`; `many=False` where a list is one object."""
+    return ByRole(
+        component_name=name, serializers=list(kinds), resource_type_field_name=None, many=many
+    )
 
 
 class ByRoleSchema(PolymorphicProxySerializerExtension):

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
@@ -26,6 +25,7 @@ from tracking.conversions import lifecycle
 from tracking.conversions.explain import explain
 from tracking.conversions.models import Conversion
 from tracking.conversions.reasons import ACCEPTANCES, REFUSALS, category
+from tracking.conversions.shapes import EXPLANATION
 from tracking.visible import visible
 
 _DECIDERS = (Role.OPERATOR, Role.ADVERTISER)
@@ -200,7 +200,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
             Role.ADVERTISER: ConversionForAdvertiser,
         }.get(actor.role, ConversionForNetwork)
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=EXPLANATION)
     @action(detail=True)
     def explain(self, request: Request, pk: UUID) -> Response:
         """Why it is as it is: click, terms, evidence, every decision with its facts."""

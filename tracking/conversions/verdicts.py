@@ -32,6 +32,7 @@ ACCEPTED: Final = "accepted"
 DUPLICATE: Final = "duplicate"
 WAITING: Final = "waiting"
 REFUSED: Final = "refused"
+VERDICTS: Final = (ACCEPTED, DUPLICATE, WAITING, REFUSED)
 RECEIVED: Final = "received"
 
 _COPY: Final = """

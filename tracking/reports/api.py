@@ -21,6 +21,7 @@ from partners.api.resources import Resource
 from partners.models import Role
 from tracking.reports import queries, tables
 from tracking.reports.queries import DIMENSIONS, Question
+from tracking.reports.shapes import REPORT
 
 DAYS: Final = 30
 DAYS_MAX: Final = 1_100
@@ -48,6 +49,7 @@ class Reports(Resource):
 
     renderer_classes = (JSONRenderer, CsvRenderer)
     pagination_class = None
+    filter_backends = ()
     query_parameters = ("group", "from", "to", "tz", "offer", "affiliate", "advertiser", "format")
     roles = tuple(Role)
     scope = {"list": "reports:read"}
@@ -63,7 +65,10 @@ class Reports(Resource):
             OpenApiParameter("advertiser", OpenApiTypes.INT64),
             OpenApiParameter("format", enum=["json", "csv"]),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses={
+            (200, JSONRenderer.media_type): REPORT,
+            (200, CsvRenderer.media_type): OpenApiTypes.STR,
+        },
     )
     def list(self, request: Request) -> HttpResponse:
         """The report for the days asked for, by default the last 30.
