@@ -15,7 +15,7 @@ urlpatterns = [
                 path("", include("partners.urls")),
                 path("", include("tracking.urls")),
                 path("", include("payouts.urls")),
-                path("schema", SpectacularAPIView.as_view()),
+                path("schema", SpectacularAPIView.as_view(), name="schema"),
             ]
         ),
     ),

@@ -12,6 +12,7 @@ import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import reverse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -135,7 +136,7 @@ def _document(error: PeractionError, request: HttpRequest) -> HttpResponse:
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return f"{request.path}/".startswith("/api/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -153,9 +154,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler404."""
+    """Django's handler404: no view was found, so an API's client is shown where they are listed."""
     if _is_api(request):
-        return _document(NotFound(), request)
+        schema = reverse("schema")
+        detail = f"Nothing is at this address. {schema} describes every address of the API."
+        return _document(NotFound(detail, members={"schema": schema}), request)
     return defaults.page_not_found(request, exception)
 
 

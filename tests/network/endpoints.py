@@ -138,12 +138,18 @@ class AmountSerializer(StrictSerializer):
     commission = MoneyOf("commission_micros", currency="offer.currency")
 
 
+def broken(request):
+    """A page with a bug in it."""
+    raise RuntimeError("a secret of ours")
+
+
 router = SimpleRouter(trailing_slash=False)
 router.register("heartbeats", HeartbeatViews, basename="heartbeat")
 urlpatterns = [
     path("api/v1/", include(router.urls)),
     path("api/v1/money", MoneyView.as_view()),
-    path("api/v1/schema", SpectacularAPIView.as_view()),
+    path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("broken", broken),
     path("readyz", health.readyz),
     path("healthz", health.healthz),
 ]

@@ -42,8 +42,8 @@ def demo(settings, tmp_path):
     return settings
 
 
-def page() -> str:
-    return Client().get("/").content.decode()
+def page(path: str = "/") -> str:
+    return Client().get(path).content.decode()
 
 
 def demo_of_page() -> str | None:
@@ -57,8 +57,9 @@ def test_the_page_loads_from_its_own_origin_only():
     assert "unsafe" not in answer["Content-Security-Policy"]
 
 
-def test_no_script_and_no_style_is_written_into_the_page():
-    for tag, attrs in Elements(page()).found:
+@pytest.mark.parametrize("path", ["/", "/nothing"])
+def test_no_script_and_no_style_is_written_into_a_page(path):
+    for tag, attrs in Elements(page(path)).found:
         assert tag != "style"
         assert tag != "script" or attrs["src"]
         assert not [name for name in attrs if name == "style" or name.startswith("on")]
@@ -72,11 +73,12 @@ def test_the_page_is_never_kept_by_a_cache():
     assert "no-store" in Client().get("/")["Cache-Control"]
 
 
-def test_every_address_of_the_page_is_served(db):
+@pytest.mark.parametrize("path", ["/", "/nothing"])
+def test_every_address_of_a_page_is_served(db, path):
     # Closing an answer looks after connections, also one that an earlier test has left.
     addresses = [
         address
-        for _, attrs in Elements(page()).found
+        for _, attrs in Elements(page(path)).found
         for name in ("src", "href")
         if (address := attrs.get(name) or "").startswith("/")
     ]

@@ -194,9 +194,33 @@ def test_a_field_that_an_action_does_not_take_is_named(anna):
     assert faults(anna.post(f"{BEATS}/beat", {"name": "x"})) == {("/name", "unknown_field")}
 
 
-def test_outside_the_api_a_missing_page_is_a_page(nobody):
-    answer = nobody.get("/nothing")
-    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v2/offers"]
+)
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+def test_an_unknown_address_of_the_api_points_to_the_schema(nobody, method, path):
+    answer = getattr(nobody, method)(path)
+    found = problem(answer)
+    assert (answer.status_code, found["code"], found["instance"]) == (404, "not_found", path)
+    assert found["schema"] in found["detail"]
+    assert nobody.get(found["schema"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        ("/nothing", 404, "There is no such page"),
+        ("/apis", 404, "There is no such page"),
+        ("/broken", 500, "Something went wrong on our side"),
+    ],
+)
+def test_outside_the_api_a_failure_is_a_page_with_a_way_back(nobody, path, status, heading):
+    answer = nobody.get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (status, "text/html; charset=utf-8")
+    page = answer.content.decode()
+    assert f"<h1>{heading}</h1>" in page
+    assert '<a href="/">' in page
+    assert not [word for word in ("secret", "RuntimeError", path) if word in page]
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 65, "with space", "new\nline"])
