@@ -9,7 +9,7 @@ import pytest
 
 from network import crypto
 from network.ids import uuid7
-from partners import snapshot
+from partners import parties, snapshot
 from partners.models import Advertiser, ReportKey
 from tests import factories
 from tests.shop import Shop
@@ -32,15 +32,21 @@ def click(fresh_db):
 
 
 @pytest.fixture
-def shop(click):
-    """The same advertiser, who signs with the key k1 now."""
+def trying(click):
+    """The same advertiser, who has a key and may sign with it; the token is as good."""
     acme = Advertiser.objects.get(code="acme")
     sealed = crypto.seal(SECRET.encode(), aad=snapshot.report_key_aad(acme.pk, "k1"))
     ReportKey.objects.create(
         advertiser=acme, key_id="k1", sealed_secret=sealed, created_at=factories.EVER
     )
-    Advertiser.objects.filter(pk=acme.pk).update(report_auth="hmac", report_token_digest="")
     return Shop(0, "acme", "k1", SECRET, time.time)
+
+
+@pytest.fixture
+def shop(trying):
+    """The same advertiser, who requires signatures now."""
+    parties.require_signatures(Advertiser.objects.get(code="acme"))
+    return trying
 
 
 def by_token(click, **params):
@@ -89,6 +95,70 @@ def test_a_signed_report_is_taken_and_its_signature_not_kept(fresh_db, click, sh
     report = Report.objects.get()
     assert (report.auth, ReportNonce.objects.get().nonce) == ("hmac:k1", "n-1")
     assert report.query.endswith("&sig=[hidden]")
+
+
+def test_before_signatures_are_required_both_ways_are_taken(fresh_db, click, trying):
+    paths = [
+        trying.path(click_id=click, order_id="1", amount="9.00"),
+        report_path(**by_token(click, order_id="2")),
+        trying.path(click_id=click, order_id="3", amount="9.00", token="token-of-rival"),
+        report_path(**by_token(click, order_id="4", key_id="k1", ts="1", nonce="n-1")),
+    ]
+
+    async def story(visitor):
+        return [(await visitor.get(path)).json["code"] for path in paths]
+
+    assert tell(fresh_db.url, story) == ["accepted"] * 4
+    auths = Report.objects.order_by("order_ref").values_list("auth", flat=True)
+    assert list(auths) == ["hmac:k1", "token", "hmac:k1", "token"]
+    assert ReportNonce.objects.count() == 2
+
+
+def test_a_signed_report_counts_once_also_before_signatures_are_required(fresh_db, click, trying):
+    path = trying.path(click_id=click, order_id="1", amount="9.00")
+
+    async def story(visitor):
+        return [await visitor.get(path) for _ in range(2)]
+
+    first, second = tell(fresh_db.url, story)
+    assert (second.status, second.json["code"]) == (409, "report_replayed")
+    assert second.json["report"] == first.json["report"]
+    assert Report.objects.count() == 1
+
+
+def test_a_wrong_signature_is_refused_though_the_token_is_right(fresh_db, click, trying, clock):
+    good = trying.path(click_id=click, order_id="1", amount="9.00", token="token-of-acme")
+    forgeries = {
+        good.replace("9.00", "99.00"): "bad_signature",
+        good.rpartition("&sig=")[0] + "&sig=": "bad_signature",
+        good.replace("key_id=k1", "key_id=k2"): "unknown_key",
+    }
+
+    async def story(visitor):
+        answers = [(await visitor.get(path)).json["code"] for path in forgeries]
+        clock.forward(minutes=6)
+        return [*answers, (await visitor.get(good)).json["code"]]
+
+    assert tell(fresh_db.url, story) == [*forgeries.values(), "signature_expired"]
+    headers = JSON | {"peraction_signature": "0" * 64}
+    body = json.dumps(by_token(click, order_id="1")).encode()
+    assert post(fresh_db, body, headers).json["code"] == "bad_signature"
+    assert not Report.objects.exists()
+    assert not ReportNonce.objects.exists()
+
+
+def test_a_report_whose_signature_was_taken_off_is_refused(fresh_db, click, trying):
+    unsigned = trying.path(click_id=click, order_id="1").partition("&sig=")[0]
+    answer = get(fresh_db, unsigned)
+    assert (answer.status, answer.json["code"]) == (401, "bad_token")
+
+
+def test_the_key_of_another_advertiser_signs_nothing(fresh_db, click, trying):
+    factories.make_advertiser("rival")
+    stranger = Shop(0, "rival", "k1", SECRET, time.time)
+    answer = get(fresh_db, stranger.path(click_id=click, order_id="1"))
+    assert (answer.status, answer.json["code"]) == (401, "unknown_key")
+    assert not Report.objects.exists()
 
 
 @pytest.mark.parametrize("order", ["K%E4se", "K%F6se"])

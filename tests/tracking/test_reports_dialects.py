@@ -191,6 +191,13 @@ def test_a_refusal_says_why_in_their_form(fresh_db, click):
     assert not Conversion.objects.exists()
 
 
+def test_a_signed_report_in_a_form_that_cannot_be_signed_is_refused(fresh_db, click):
+    headers = {"peraction_signature": "0" * 64}
+    answer = tell(fresh_db.url, lambda visitor: visitor.ask("GET", by_code(click), headers=headers))
+    assert answer.body.startswith(b"success=false; err_msg=bad_signature: ")
+    assert not Report.objects.exists()
+
+
 def test_a_field_that_comes_twice_leaves_two_readings_and_is_refused(fresh_db, click):
     twice, broken = get(
         fresh_db, by_code(click) + "&adv_sub=2", by_code(click) + "&adv_unique1=K%E4se"

@@ -1,4 +1,8 @@
-"""Who sends a report: by token or by signature, as the advertiser has chosen, without downgrade."""
+"""Who sends a report: by token or by signature, without downgrade.
+
+A report that carries a signature stands or falls by it, whatever else it carries. One without is
+good with the token, until the advertiser requires signatures.
+"""
 
 import hmac
 from dataclasses import dataclass
@@ -28,7 +32,7 @@ def authenticate(message: Message, snapshot: Snapshot, now: datetime) -> Sender:
     advertiser = snapshot.advertisers.get(code) if isinstance(code, str) else None
     if advertiser is None:
         raise UnknownAdvertiser()
-    if advertiser.report_auth == "hmac":
+    if advertiser.report_auth == "hmac" or signature.carried(message.signing, message.headers):
         return _by_signature(message, advertiser, now)
     return _by_token(message, advertiser)
 

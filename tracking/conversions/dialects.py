@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from partners.snapshot import Offer, Snapshot
+from tracking.conversions import signature
 from tracking.conversions.answers import Answer
 from tracking.conversions.message import OWN_NAMES, Message, Names
 from tracking.conversions.refusals import BadSignature, UnknownAdvertiser
@@ -59,7 +60,7 @@ def _of_tune(message: Message, snapshot: Snapshot) -> Message:
     """A report to TUNE as one to us.
 
     It names no advertiser: that is whose the offer is. UnknownAdvertiser where it names no offer
-    that has moved either, BadSignature for an advertiser that signs, since TUNE's form cannot.
+    that has moved either, BadSignature where it is signed or has to be, as TUNE's form cannot.
     """
     fields = dict(message.fields)
     offer = _offer(_id(fields.pop("offer_id", "")), snapshot)
@@ -69,6 +70,8 @@ def _of_tune(message: Message, snapshot: Snapshot) -> Message:
                 "Send the `offer_id` of an offer that has moved here, or your code as `advertiser`."
             )
         fields["advertiser"] = offer.advertiser.code
+    if signature.carried(message.signing, message.headers):
+        raise BadSignature("A report in this form cannot be signed: send it to /postback.")
     _refuse_who_signs(fields["advertiser"], snapshot)
     goal_id = _id(fields.pop("goal_id", ""))
     if goal_id and not fields.get("goal"):

@@ -10,7 +10,7 @@ class UnknownAdvertiser(Unauthenticated):
 
 
 class BadToken(Unauthenticated):
-    """This advertiser reports with its token, and the report does not carry it."""
+    """The report carries neither the advertiser's token nor a signature."""
 
     code = "bad_token"
 
@@ -22,7 +22,7 @@ class UnknownKey(Unauthenticated):
 
 
 class BadSignature(Unauthenticated):
-    """This advertiser signs its reports, and the report carries no valid signature."""
+    """The signature is not valid, or missing where the advertiser requires one."""
 
     code = "bad_signature"
 

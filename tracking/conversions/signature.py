@@ -20,6 +20,7 @@ _TS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _NONCE = re.compile(r"[\x21-\x7e]{1,80}", re.ASCII)
 _SIG = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LAST: Final = b"&sig="
+_HEADER: Final = b"peraction-signature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,11 @@ def sign(
     return hmac.new(secret, text, hashlib.sha256).hexdigest()
 
 
+def carried(fields: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> bool:
+    """Whether there is a signature, right or wrong; `fields` are the parameters of the query."""
+    return "sig" in fields or _HEADER in headers
+
+
 def find(query: bytes, fields: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Signature:
     """The signature in the query or, where the query has none, in the headers.
 
@@ -79,7 +85,7 @@ def find(query: bytes, fields: Mapping[str, Any], headers: Mapping[bytes, bytes]
             "key_id": _header(headers, b"peraction-key"),
             "ts": _header(headers, b"peraction-timestamp"),
             "nonce": _header(headers, b"peraction-nonce"),
-            "sig": _header(headers, b"peraction-signature"),
+            "sig": _header(headers, _HEADER),
         }
     found = Signature(**parts, query=signed)
     if not (_TS.fullmatch(found.ts) and _NONCE.fullmatch(found.nonce)):
