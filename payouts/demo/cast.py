@@ -38,8 +38,9 @@ class AdvertiserPart:
 class AffiliatePart:
     """Who sends people: `daily` clicks, of which `quality` percent of the usual share buy.
 
-    Of what `robots` percent of its buyers do, no person would be quick enough. Account numbers are
-    the published examples of each country; one affiliate has not given any.
+    `readers` are the countries where they live, most of them in the first. Of what `robots` percent
+    of its buyers do, no person would be quick enough. Account numbers are the published examples of
+    each country; one affiliate has not given any.
     """
 
     code: str
@@ -48,6 +49,7 @@ class AffiliatePart:
     country: str
     town: str
     iban: str
+    readers: tuple[str, ...]
     source: str
     daily: int
     quality: int
@@ -96,6 +98,7 @@ ALMA: Final = AffiliatePart(
     country="ES",
     town="Girona",
     iban="ES9121000418450200051332",
+    readers=("ES", "DE", "FR", "MX"),
     source="blog",
     daily=77,
     quality=130,
@@ -115,6 +118,7 @@ AFFILIATES: Final = (
         country="FR",
         town="Colmar",
         iban="FR1420041010050500013M02606",
+        readers=("DE", "FR", "AT", "CH"),
         source="reviews",
         daily=66,
         quality=115,
@@ -127,6 +131,7 @@ AFFILIATES: Final = (
         country="IT",
         town="Bologna",
         iban="IT60X0542811101000000123456",
+        readers=("IT", "CH", "FR", "GB"),
         source="newsletter",
         daily=49,
         quality=140,
@@ -139,6 +144,7 @@ AFFILIATES: Final = (
         country="NL",
         town="Utrecht",
         iban="NL91ABNA0417164300",
+        readers=("NL", "BE", "DE", "GB"),
         source="prices",
         daily=91,
         quality=80,
@@ -151,6 +157,7 @@ AFFILIATES: Final = (
         country="PL",
         town="Gdynia",
         iban="PL61109010140000071219812874",
+        readers=("PL", "CZ", "GB", "DE"),
         source="video",
         daily=63,
         quality=110,
@@ -163,6 +170,7 @@ AFFILIATES: Final = (
         country="FI",
         town="Turku",
         iban="FI2112345600000785",
+        readers=("FI", "SE", "LT", "GB"),
         source="social",
         daily=52,
         quality=95,
@@ -175,6 +183,7 @@ AFFILIATES: Final = (
         country="IE",
         town="Galway",
         iban="IE29AIBK93115212345678",
+        readers=("IE", "GB", "US", "DE"),
         source="blog",
         daily=38,
         quality=125,
@@ -187,6 +196,7 @@ AFFILIATES: Final = (
         country="AT",
         town="Linz",
         iban="AT611904300234573201",
+        readers=("AT", "DE", "CZ", "CH"),
         source="search",
         daily=42,
         quality=90,
@@ -199,6 +209,7 @@ AFFILIATES: Final = (
         country="BE",
         town="Ghent",
         iban="BE68539007547034",
+        readers=("BE", "US", "IN", "BR"),
         source="popunder",
         daily=59,
         quality=70,
@@ -212,6 +223,7 @@ AFFILIATES: Final = (
         country="PT",
         town="Braga",
         iban="PT50000201231234567890154",
+        readers=("PT", "ES", "BR", "FR"),
         source="newsletter",
         daily=31,
         quality=120,
@@ -224,6 +236,7 @@ AFFILIATES: Final = (
         country="LT",
         town="",
         iban="",
+        readers=("LT", "PL", "GB", "US"),
         source="stream",
         daily=35,
         quality=105,
@@ -236,6 +249,7 @@ AFFILIATES: Final = (
         country="SE",
         town="Falun",
         iban="SE4550000000058398257466",
+        readers=("SE", "FI", "DK", "NO"),
         source="forum",
         daily=3,
         quality=60,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from network.money import MICROS
 from partners.models import Goal, Offer
@@ -41,7 +41,8 @@ class GoalPart:
 class OfferPart:
     """An offer of one of the advertisers; its goals are reached one after another.
 
-    `pages` are further landing pages: name, address, weight.
+    `pages` are further landing pages: name, address, weight. `targeting` says whom it takes, and
+    `daily_clicks` how many a day (UTC); 0 is as many as come.
     """
 
     key: str
@@ -59,6 +60,8 @@ class OfferPart:
     pages: tuple[tuple[str, str, int], ...] = ()
     deep_link_hosts: tuple[str, ...] = ()
     utm: Mapping[str, str] = field(default_factory=dict)
+    targeting: Mapping[str, Any] | None = None
+    daily_clicks: int = 0
 
 
 # The affiliate of the README earns more than others for one goal.
@@ -101,6 +104,12 @@ OFFERS: Final = (
         ),
         deep_link_hosts=("lumen.example",),
         utm={"utm_source": "peraction", "utm_campaign": "{affiliate}"},
+        targeting={
+            "all": [
+                {"fact": "country", "in": ["AT", "DE", "ES", "FR", "IT", "PT"]},
+                {"not": {"fact": "bot", "in": ["known"]}},
+            ]
+        },
         click_window_s=14 * DAY_S,
         goals=(
             GoalPart(
@@ -178,6 +187,7 @@ OFFERS: Final = (
         currency="USD",
         landing_url="https://skyhold.example/play?ref={affiliate}&c={click_id}",
         min_click_to_conversion_s=20,
+        daily_clicks=150,
         goals=(
             GoalPart(
                 code="install",

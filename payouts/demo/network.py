@@ -7,7 +7,18 @@ from typing import Final
 from django.contrib.auth.hashers import make_password
 
 from network import clock, crypto
-from partners import applications, goals, landings, links, offers, parties, payees, people, smart
+from partners import (
+    applications,
+    caps,
+    goals,
+    landings,
+    links,
+    offers,
+    parties,
+    payees,
+    people,
+    smart,
+)
 from partners.actors import Actor
 from partners.auth import actor_of_person
 from partners.models import (
@@ -15,6 +26,7 @@ from partners.models import (
     Affiliate,
     ApiKey,
     Application,
+    Cap,
     Link,
     Membership,
     Offer,
@@ -181,9 +193,18 @@ def _offer(part: OfferPart, advertiser: Advertiser, operator: Actor) -> Offer:
         hold_days=part.hold_days,
         deep_link_hosts=part.deep_link_hosts,
         utm=part.utm,
+        targeting=part.targeting,
     )
     for name, url, weight in part.pages:
         landings.add(offer, name=name, url=url, weight=weight)
+    if part.daily_clicks:
+        caps.create(
+            offer=offer,
+            actor=operator,
+            scope=Cap.Scope.OFFER,
+            period=Cap.Period.DAY,
+            limit_count=part.daily_clicks,
+        )
     return offers.move(offer, "activate")
 
 

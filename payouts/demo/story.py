@@ -19,6 +19,7 @@ from payouts.demo.network import Network
 from payouts.demo.shops import Order, Shops
 from payouts.demo.timetable import Action, Agenda, StoryClock, story_clock
 from payouts.demo.visitors import Visitors
+from tracking.clicks import repeats
 from tracking.conversions import room
 from tracking.postbacks import deliveries
 from tracking.validation import judge
@@ -150,7 +151,16 @@ def _work() -> None:
         funds.flip_funded(cursor)
     while deliveries.consume():
         pass
+    _tell_repeats()
     while commissions.accrue():
         pass
     while commissions.release():
         pass
+
+
+def _tell_repeats() -> None:
+    """Find out which clicks are a visitor's first of the day."""
+    now = clock.now()
+    with connection.connection.cursor() as cursor:
+        for day in repeats.due(cursor, now.date()):
+            repeats.mark(cursor, day, now)

@@ -1,22 +1,25 @@
 """Visitors: who clicks on which link, and when; stored in bulk in the tracker's own form."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final
 
 from django.db import connection
 
 from network.clock import EPOCH
-from partners.places import Full
-from partners.snapshot import Snapshot
+from partners import places
+from partners.places import Full, Places, Windows
+from partners.snapshot import Link, Snapshot
+from payouts.demo.crowd import Crowd, Guest
 from payouts.demo.network import LOST_CODE, Placement
 from tracking.asked import Asked
 from tracking.clicks import decide, entries
 from tracking.clicks.evaluate import LINK_UNKNOWN, OK
-from tracking.clicks.kinds import COPIES
+from tracking.clicks.kinds import COPIES, Entry
 from tracking.clicks.row import said
+from tracking.clicks.salts import SALT_BYTES
 from tracking.clicks.visit import Visit
 
 # Percent: who of a day comes in each three hours, and how the days of the week compare.
@@ -27,21 +30,25 @@ _GROWTH_PER_DAY: Final = 0.006
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 _PLACES: Final = ("top", "text", "sidebar", "newsletter", "footer")
-_LANGUAGES: Final = ("en-GB", "de-DE", "fr-FR", "it-IT", "es-ES", "nl-NL", "pl-PL", "fi-FI")
-_BROWSERS: Final = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
-    "Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
-    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/142.0.0.0 Mobile Safari/537.36",
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
-    "Chrome/142.0.0.0 Safari/537.36",
-    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-)
+# Of a hundred clicks: by a browser that fetches ahead what its owner may never look at.
+_AHEAD: Final = 2
+
+_COUNT: Final = """
+INSERT INTO cap_window (cap_id, starts_at, key, ends_at, limit_count, used)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (cap_id, starts_at, key) DO UPDATE SET used = excluded.used
+"""
+# As `caps.alert` does, but for its word in the log: nobody need hear now of what is long ago.
+_ALERT: Final = """
+UPDATE cap_window SET alerted_at = %s FROM cap
+WHERE cap.id = cap_id AND alerted_at IS NULL
+    AND used * 100 >= alert_percent * cap_window.limit_count
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodClick:
-    """A good click: when it was, its id as the shop sees it, and through which link."""
+    """A good click of a person: when it was, its id as the shop sees it, and through which link."""
 
     at: datetime
     click_id: str
@@ -55,23 +62,39 @@ class Visitors:
         self._random = random
         self._placements = placements
         self._began = began
+        self._crowd = Crowd(random)
+        # Of the present day: the tracker's own are not for the past.
+        self._salt = date.min, b""
+        self._windows: Windows = {}
 
     def come(
         self, since: datetime, until: datetime, snapshot: Snapshot
     ) -> tuple[int, list[GoodClick]]:
-        """Store the clicks of three hours at most; how many, and the good ones."""
+        """Store the clicks of three hours at most; how many, and the good ones of people."""
+        arrivals = [
+            (at, place)
+            for place, placement in enumerate(self._placements)
+            for at in self._instants(_expected(placement, since, self._began), since, until)
+        ]
         lines: list[str] = []
         visits: list[GoodClick] = []
-        for placement in self._placements:
-            expected = _expected(placement, since, self._began)
-            for at in self._instants(expected, since, until):
-                click_id, reason, line = self._click(at, placement.link.code, placement, snapshot)
-                lines.append(line)
-                if reason == OK:
-                    visits.append(GoodClick(at=at, click_id=click_id, placement=placement))
+        # In the order of time, or the first link would get all places in a cap.
+        for at, place in sorted(arrivals):
+            placement = self._placements[place]
+            code = placement.link.code
+            guest = self._crowd.guest(placement.affiliate, code)
+            ahead = self._random.randrange(100) < _AHEAD
+            entry = self._click(at, code, placement, guest, snapshot, ahead=ahead)
+            lines.append(entry.line)
+            if entry.outcome == OK and not (ahead or guest.program):
+                visits.append(GoodClick(at=at, click_id=entry.click_id, placement=placement))
         for at in self._instants(0.15, since, until):
-            lines.append(self._click(at, LOST_CODE, self._placements[0], snapshot)[2])
+            anywhere = self._placements[0]
+            guest = self._crowd.guest(anywhere.affiliate, LOST_CODE)
+            entry = self._click(at, LOST_CODE, anywhere, guest, snapshot)
+            lines.append(entry.line)
         _store("".join(lines))
+        self._count_places(until)
         return len(lines), visits
 
     def _instants(
@@ -86,36 +109,76 @@ class Visitors:
             yield at
 
     def _click(
-        self, at: datetime, code: str, placement: Placement, snapshot: Snapshot
-    ) -> tuple[str, str, str]:
-        """The click's id, the reason it is stored with, and its line for COPY."""
+        self,
+        at: datetime,
+        code: str,
+        placement: Placement,
+        guest: Guest,
+        snapshot: Snapshot,
+        *,
+        ahead: bool = False,
+    ) -> Entry:
+        """The click as it is stored."""
         params = {
             "sub1": self._random.choice(_PLACES),
             "source": placement.affiliate.source,
             "cons": "1",
         }
-        visit = Visit(self._request(code, placement), said(params), (at - EPOCH) // _MILLISECOND)
+        asked = _request(code, placement, guest, ahead=ahead)
+        visit = Visit(asked, said(params), (at - EPOCH) // _MILLISECOND)
+        visit.place = replace(visit.place, country=guest.country, datacentre=guest.hosted)
+        if guest.hosted:
+            visit.marks.append("datacentre")
         link = snapshot.links.get(code)
-        decision = decide.of_link(link, visit, Full()) if link else decide.unknown(LINK_UNKNOWN)
-        entry = entries.click(visit, decision, code, None)
-        return entry.click_id, entry.outcome, entry.line
+        if link is None:
+            return entries.click(visit, decide.unknown(LINK_UNKNOWN), code, None)
+        decision = decide.of_link(link, visit, Full())
+        return self._let_in(entries.click(visit, decision, code, self._salt_of(at.date())), link)
 
-    def _request(self, code: str, placement: Placement) -> Asked:
-        """The request of a browser, as the tracker gets it."""
-        site = placement.affiliate.person.email.partition("@")[2]
-        peer = self._address()
-        headers = {
-            b"user-agent": self._random.choice(_BROWSERS).encode(),
-            b"referer": f"https://{site}/".encode(),
-            b"accept-language": self._random.choice(_LANGUAGES).encode(),
+    def _let_in(self, entry: Entry, link: Link) -> Entry:
+        """The entry with its places in the caps taken, or the one that takes its place."""
+        if entry.otherwise is None:
+            return entry
+        limits = {cap.id: cap.limit_count for cap in link.offer.caps}
+        for claim in entry.claims:
+            self._windows.setdefault(claim, Places(limit=limits[claim[0]], used=0))
+        (full,) = places.reserve(self._windows, [entry.claims])
+        refused: Entry = entry if full is None else entry.otherwise(full)
+        return refused
+
+    def _count_places(self, at: datetime) -> None:
+        """Write what is taken of the windows, and forget those that have ended."""
+        rows = [
+            (cap_id, starts_at, key, ends_at, window.limit, window.taken)
+            for (cap_id, starts_at, key, ends_at), window in self._windows.items()
+        ]
+        with connection.cursor() as cursor:
+            cursor.executemany(_COUNT, rows)
+            cursor.execute(_ALERT, [at])
+        self._windows = {
+            claim: window
+            for claim, window in self._windows.items()
+            if claim[3] is None or claim[3] > at
         }
-        return Asked(f"/c/{code}", b"", headers, peer)
 
-    def _address(self) -> str:
-        """An address of the ranges that are kept for documentation."""
-        number = self._random.randrange(1, 255)
-        kind = self._random.randrange(3)
-        return (f"198.51.100.{number}", f"203.0.113.{number}", f"2001:db8::{number:x}")[kind]
+    def _salt_of(self, day: date) -> bytes:
+        """What makes the visitors of a day comparable."""
+        if self._salt[0] != day:
+            self._salt = day, self._random.randbytes(SALT_BYTES)
+        return self._salt[1]
+
+
+def _request(code: str, placement: Placement, guest: Guest, *, ahead: bool) -> Asked:
+    """The request of a browser, as the tracker gets it."""
+    site = placement.affiliate.person.email.partition("@")[2]
+    headers = {
+        b"user-agent": guest.user_agent.encode(),
+        b"referer": f"https://{site}/".encode(),
+        b"accept-language": guest.language.encode(),
+    }
+    if ahead:
+        headers[b"sec-purpose"] = b"prefetch"
+    return Asked(f"/c/{code}", b"", headers, guest.address)
 
 
 def make_partitions(since: datetime, until: datetime) -> None:

@@ -6,18 +6,20 @@ import subprocess
 import sys
 from collections import Counter
 from io import StringIO
+from ipaddress import ip_address, ip_network
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from partners.models import Application, Offer, PayeeMethod, SmartLink, User
+from partners.models import Application, Cap, Offer, PayeeMethod, SmartLink, User
 from payouts import commissions, verify
 from payouts.demo import cast
 from payouts.models import Commission, PayoutRun
 from tests.cast import QUICK_HASHERS, api_client
 from tests.running import ROOT
+from tracking.clicks import repeats
 from tracking.models import Click, Conversion, Event, Handoff
 
 
@@ -83,6 +85,49 @@ def test_clicks_fail_for_several_reasons(demo):
     reasons = Counter(Click.objects.values_list("reason", flat=True))
     assert set(reasons) >= {"ok", "link_unknown", "offer_inactive", "not_approved"}
     assert reasons["ok"] > 20_000
+    # What an offer's targeting refuses, and what a cap did.
+    assert reasons["geo_country"] > 50
+    assert reasons["bot"] > 5
+    assert 100 < reasons["cap_offer"] < reasons["ok"] / 10
+
+
+def test_visitors_have_a_country_and_some_are_no_people(demo):
+    countries = Counter(Click.objects.values_list("country", flat=True))
+    assert len(countries) > 15
+    assert not {None, ""} & set(countries)
+    marks = Counter(mark for row in Click.objects.exclude(marks=None) for mark in row.marks)
+    assert set(marks) == {"bot", "bot_suspected", "datacentre", "prefetch"}
+    assert 200 < max(marks.values()) < Click.objects.count() / 10
+    people = Conversion.objects.values_list("click_id", flat=True)
+    assert not Click.objects.filter(id__in=people, marks__overlap=["bot", "prefetch"]).exists()
+
+
+def test_addresses_are_those_of_documentation(demo):
+    networks = [ip_network(text) for text in ("198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
+    found = set(Click.objects.values_list("ip", flat=True))
+    assert len(found) > 500
+    assert not [ip for ip in found if not any(ip_address(ip) in each for each in networks)]
+
+
+def test_some_visitors_come_again_on_the_same_day(demo):
+    good = Click.objects.filter(reason="ok").annotate(repeat=repeats.is_repeat())
+    found = Counter(good.values_list("repeat", flat=True))
+    assert 0.04 < found[True] / found.total() < 0.2
+    # The sweep leaves the last seconds to its next run.
+    assert found[None] < 10
+
+
+def test_a_cap_holds_and_its_counters_equal_the_clicks(demo):
+    cap = Cap.objects.get()
+    good = Click.objects.filter(offer_id=cap.offer_id, reason="ok")
+    days = Counter(ts.date() for ts in good.values_list("ts", flat=True))
+    windows = {window.starts_at.date(): window for window in cap.windows.all()}
+    assert {day: window.used for day, window in windows.items()} == days
+    full = {day for day, window in windows.items() if window.used == cap.limit_count}
+    refused = Click.objects.filter(reason="cap_offer").values_list("ts", flat=True)
+    assert {ts.date() for ts in refused} <= full
+    assert 5 < len(full) < len(windows)
+    assert all(windows[day].alerted_at for day in full)
 
 
 def test_nothing_happens_after_the_present_and_clicks_lie_in_their_partitions(demo):
