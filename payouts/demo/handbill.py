@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from partners import links
 from partners.models import Link, Role
 from payouts.demo import cast
 from payouts.demo.cast import Person
@@ -31,7 +32,8 @@ def write(path: Path) -> None:
 
 def content() -> dict[str, Any]:
     """Everything that is in the file."""
-    link = Link.objects.filter(affiliate__code=cast.ALMA.code, offer__status="active").latest("pk")
+    of_alma = Link.objects.filter(affiliate__code=cast.ALMA.code, offer__status="active")
+    link = of_alma.select_related("offer").latest("pk")
     return {
         "logins": [_login(role, person) for role, person in _LOGINS],
         "keys": {
@@ -49,7 +51,7 @@ def content() -> dict[str, Any]:
             "key_id": cast.REPORT_KEY_ID,
             "secret": cast.REPORT_SECRET,
         },
-        "link": link.code,
+        "links": {f"{cast.ALMA.name}, to {link.offer.name}": links.url(link)},
     }
 
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from partners.models import Application, Cap, Offer, PayeeMethod, SmartLink, User
+from partners.models import Application, Cap, Link, Offer, PayeeMethod, SmartLink, User
 from payouts import commissions, verify
 from payouts.demo import cast
 from payouts.models import Commission, PayoutRun
@@ -166,6 +166,13 @@ def test_the_keys_in_the_file_work_and_only_its_owner_reads_it(demo):
         "operator": "operator", "advertiser": "advertiser", "affiliate": "affiliate",
         "finance": "finance", "finance2": "finance",
     }  # fmt: skip
+
+
+def test_the_file_says_whose_link_it_is_and_where_it_leads(demo):
+    told = json.loads((demo / "demo.json").read_text())["links"]
+    ((name, address),) = told.items()
+    link = Link.objects.get(code=address.rpartition("/c/")[2])
+    assert name == f"{link.affiliate.name}, to {link.offer.name}"
 
 
 def test_people_sign_in_with_the_password_in_the_file(demo):

@@ -92,6 +92,7 @@ class ClickForAdvertiser(serializers.ModelSerializer[Click]):
             "affiliate",
             "landing",
             "source",
+            "sub_source",
             "aff_click_id",
             "subs",
             "country",

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { day } from "./format.js";
+import { empty } from "./table.js";
 
 const DAY_S = 86_400;
 const HEIGHT = 170;
@@ -12,9 +13,11 @@ const DARK = matchMedia("(prefers-color-scheme: dark)");
 /**
  * A figure of bars, coloured by `kind`. `values` are plotted and nothing else; `show` gives the
  * words of a day by its index, `total` those of all days, `tick` those of the axis. `whole` is for
- * counts: no halves on the axis.
+ * counts: no halves on the axis. Where there is nothing to plot, `none` says so in place of bars.
  */
-export function chart({ kind, name, days, values, show, total, tick, whole = false }) {
+export function chart({ kind, name, days, values, show, total, none, tick, whole = false }) {
+  const caption = el("figcaption", {}, el("span", { class: "swatch" }), name);
+  if (!values.some(Boolean)) return el("figure", { class: `chart ${kind}` }, caption, empty(none));
   const readout = el("p", { class: "readout", "aria-hidden": "true" }, total);
   const box = el("div", { class: "plot", role: "img", "aria-label": summary(name, days, values, show) });
   const data = [days.map((date) => Date.parse(date) / 1000), values];
@@ -30,8 +33,7 @@ export function chart({ kind, name, days, values, show, total, tick, whole = fal
   };
   new ResizeObserver(fit).observe(box);
   DARK.addEventListener("change", () => plot?.redraw());
-  return el("figure", { class: `chart ${kind}` },
-    el("figcaption", {}, el("span", { class: "swatch" }), name), readout, box);
+  return el("figure", { class: `chart ${kind}` }, caption, readout, box);
 }
 
 function look(box, tick, whole) {

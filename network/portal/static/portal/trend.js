@@ -56,6 +56,7 @@ function clicks(report, totals) {
     values,
     show: (index) => count(values[index]),
     total: count(clicked(totals)),
+    none: "No clicks in these days.",
     tick: shortCount,
     whole: true,
   });
@@ -79,6 +80,7 @@ function flow(report, total, { key, name }) {
     values: amounts.map(({ amount }) => Number(amount)),
     show: (index) => money(amounts[index]),
     total: money(total[key]),
+    none: `Nothing in ${currency} was approved or reversed in these days.`,
     tick: (value) => shortMoney(value, currency),
   });
 }
