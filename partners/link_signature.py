@@ -6,7 +6,6 @@ query names the key (`key`) and the end (`expires`, in seconds since 1970); `sig
 
 import hmac
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -16,9 +15,8 @@ LAST: Final = b"&sig="
 
 def sign(secret: bytes, path: str, query: bytes) -> str:
     """The signature in hex; `query` is the raw query without `&sig=...`."""
-    state = _keyed(secret).copy()
-    state.update(b"\n".join((_VERSION, path.encode("utf-8", "replace"), query)))
-    return state.hexdigest()
+    text = b"\n".join((_VERSION, path.encode("utf-8", "replace"), query))
+    return hmac.digest(secret, text, "sha256").hex()
 
 
 def signed_query(
@@ -28,9 +26,3 @@ def signed_query(
     said = {**params, "key": key_id, "expires": str(expires)}
     query = urlencode(said, quote_via=quote)
     return f"{query}{LAST.decode()}{sign(secret, path, query.encode())}"
-
-
-@lru_cache(maxsize=2_000)
-def _keyed(secret: bytes) -> hmac.HMAC:
-    """The state after the key, which is the same for every text."""
-    return hmac.new(secret, digestmod="sha256")
