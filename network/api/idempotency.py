@@ -3,10 +3,13 @@
 The answer is stored in the transaction of the work, so there is never one without the other. What
 raised is rolled back with everything it did and is not stored: a retry then does the work for the
 first time. That holds for a 500 too, which Stripe, whose work is not one transaction, has to keep.
+Work in parts, each committed by itself, is the exception: its answer is stored after the last one,
+and a retry of what broke off does it again, so twice must come to the same as once.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Self
@@ -54,15 +57,30 @@ class KeyedRequest:
             owner = f"{actor_of(request)} for {owner}"
         return cls(owner, key, hashlib.sha256(whole).hexdigest())
 
-    def lock(self) -> None:
-        """Hold the key until the transaction ends; IdempotencyInFlight where another holds it.
+    @contextmanager
+    def held(self, *, in_parts: bool = False) -> Iterator[None]:
+        """Hold the key meanwhile, in one transaction; IdempotencyInFlight where another holds it.
 
-        The unique constraint alone would make the second request wait for the first.
+        The unique constraint alone would make the second request wait for the first. `in_parts` is
+        without a transaction; should the connection be lost, the key is free.
         """
         name = hashlib.sha256(f"{self.actor}\0{self.key}".encode()).digest()
         number = int.from_bytes(name[:8], signed=True)
+        if not in_parts:
+            with transaction.atomic():
+                self._lock("pg_try_advisory_xact_lock", number)
+                yield
+            return
+        self._lock("pg_try_advisory_lock", number)
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+    def _lock(self, function: str, number: int) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+            cursor.execute(f"SELECT {function}(%s)", [number])
             if cursor.fetchone() != (True,):
                 raise IdempotencyInFlight()
 
@@ -91,16 +109,18 @@ class KeyedRequest:
         row.save(force_insert=True)
 
 
-def once(handler: Handler, request: Request, key: str, *, by: str = "owner") -> Handler:
+def once(
+    handler: Handler, request: Request, key: str, *, by: str = "owner", in_parts: bool = False
+) -> Handler:
     """The view's handler, run in one transaction with the storing of its answer.
 
     The key is its owner's, whatever credentials come with it, or, `by="credentials"`, theirs alone.
+    A handler that works `in_parts` is run outside a transaction, and its answer stored thereafter.
     """
     keyed = KeyedRequest.of(request, key, by=by)
 
     def handle(*args: Any, **kwargs: Any) -> HttpResponseBase:
-        with transaction.atomic():
-            keyed.lock()
+        with keyed.held(in_parts=in_parts):
             if answer := keyed.stored_answer():
                 return answer
             fresh = handler(*args, **kwargs)

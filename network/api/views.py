@@ -21,12 +21,14 @@ class EndpointMixin(APIView):
     """What all views of the API do around their handlers.
 
     `bodiless` names the actions that take no body, beside every DELETE. `idempotent_by` is
-    `"credentials"` where an answer must not be shown to others of the same owner.
+    `"credentials"` where an answer must not be shown to others of the same owner. `in_parts` names
+    the actions that commit by themselves, and more than once.
     """
 
     bodiless: tuple[str, ...] = ()
     idempotent: str | dict[str, str] = "honoured"
     idempotent_by: str = "owner"
+    in_parts: tuple[str, ...] = ()
     query_parameters: tuple[str, ...] = ()
     quota: Quota | None = None
 
@@ -42,7 +44,9 @@ class EndpointMixin(APIView):
             # dispatch() takes the handler from the instance right after this.
             method = str(request.method).lower()
             handler = getattr(self, method, self.http_method_not_allowed)
-            setattr(self, method, once(handler, request, key, by=self.idempotent_by))
+            in_parts = getattr(self, "action", None) in self.in_parts
+            fresh = once(handler, request, key, by=self.idempotent_by, in_parts=in_parts)
+            setattr(self, method, fresh)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

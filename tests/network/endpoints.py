@@ -67,6 +67,7 @@ class HeartbeatViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
     ordering = ("-at", "name")
     bodiless = ("beat",)
     idempotent = {"create": "required"}
+    in_parts = ("parts",)
 
     def create(self, request):
         """Store a row, with a header in the answer."""
@@ -81,6 +82,17 @@ class HeartbeatViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceV
         Heartbeat.objects.create(name="held", at=clock.now())
         entered.set()
         held.wait(10)
+        return Response({"done": True})
+
+    @action(detail=False, methods=["post"])
+    def parts(self, request):
+        """Store a row, wait, and store another one, each for itself; once that breaks off."""
+        first, _ = Heartbeat.objects.get_or_create(name="part", defaults={"at": clock.now()})
+        entered.set()
+        held.wait(10)
+        if request.data.get("how") == "broken":
+            raise ZeroDivisionError("secret detail")
+        Heartbeat.objects.create(name="whole", at=first.at)
         return Response({"done": True})
 
     @action(detail=False, methods=["post"])

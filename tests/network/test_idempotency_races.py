@@ -39,16 +39,17 @@ def in_thread(answers, client, path):
     return thread
 
 
-def test_while_the_first_is_running_the_second_is_told_so(anna, hold):
+@pytest.mark.parametrize("path", [f"{BEATS}/hold", f"{BEATS}/parts"])
+def test_while_the_first_is_running_the_second_is_told_so(anna, hold, path):
     first = []
-    thread = in_thread(first, anna, f"{BEATS}/hold")
+    thread = in_thread(first, anna, path)
     assert hold.entered.wait(10)
-    second = post(anna, f"{BEATS}/hold")
+    second = post(anna, path)
     assert (second.status_code, second.json()["code"]) == (409, "idempotency_in_flight")
     assert second["Retry-After"] == "1"
     hold.held.set()
     thread.join()
-    third = post(anna, f"{BEATS}/hold")
+    third = post(anna, path)
     assert (first[0].status_code, third["Idempotent-Replayed"]) == (200, "true")
 
 
@@ -61,3 +62,26 @@ def test_of_many_at_once_one_is_done(anna):
     assert sum("Idempotent-Replayed" not in answer for answer in done) == 1
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert Heartbeat.objects.count() == IdempotencyRequest.objects.count() == 1
+
+
+def test_work_in_parts_is_committed_as_it_goes_and_answered_once(anna, hold):
+    path = f"{BEATS}/parts"
+    first = []
+    thread = in_thread(first, anna, path)
+    assert hold.entered.wait(10)
+    assert [row.name for row in Heartbeat.objects.all()] == ["part"]
+    hold.held.set()
+    thread.join()
+    assert (post(anna, path).content, Heartbeat.objects.count()) == (first[0].content, 2)
+
+
+def test_work_in_parts_that_breaks_off_keeps_them_and_leaves_the_key_free(anna, hold):
+    hold.held.set()
+    path, headers = f"{BEATS}/parts", {"Idempotency-Key": "k1"}
+    for _ in range(2):
+        answer = anna.post(path, {"how": "broken"}, headers=headers)
+        assert answer.status_code == 500
+    assert IdempotencyRequest.objects.count() == 0
+    assert [row.name for row in Heartbeat.objects.all()] == ["part"]
+    assert anna.post(path, {}, headers=headers).status_code == 200
+    assert Heartbeat.objects.count() == 2
