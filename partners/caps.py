@@ -2,7 +2,8 @@
 
 A cap counts from when it was made or switched on: clicks before that are none of it. While it is
 switched off its windows stay as they are. What it counts is frozen (scope, value, period, zone):
-another such cap has counters of its own. Lock order: a cap, then its windows.
+another such cap has counters of its own. Lock order: a cap, then its windows, and of these a slice
+at a time, since clicks wait for them.
 """
 
 import re
@@ -37,25 +38,38 @@ LIMIT_MAX: Final = 1_000_000_000_000
 # A threshold that was passed while no worker ran is still told when it is this old.
 LATE: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=400)
+# So many windows are changed within some 30 ms; a click is given up after COMMIT_MAX_MS.
+SLICE: Final = 1_000
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
-_LOCK_OPEN: Final = """
+# What a window has of its cap. Below what is used a limit cannot go: then nobody else gets in, and
+# that is what was meant.
+_LIMIT: Final = "greatest(used, cap.limit_count)"
+_EARLY: Final = f"used * 100 < cap.alert_percent * {_LIMIT}"
+_DIFFERS: Final = f"(cap_window.limit_count <> {_LIMIT} OR (alerted_at IS NOT NULL AND {_EARLY}))"
+
+_DIFFERENT: Final = f"""
+SELECT cap_window.id FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
+WHERE cap.id = %s AND (ends_at IS NULL OR ends_at > %s) AND {_DIFFERS}
+ORDER BY cap_window.id
+"""
+
+# Nobody changes the cap while this is held, and new windows, which take it too, need not wait.
+_HOLD: Final = "SELECT FROM cap WHERE id = %s FOR SHARE"
+
+_LOCK_SLICE: Final = """
 SELECT FROM cap_window
-WHERE cap_id = %s AND (ends_at IS NULL OR ends_at > %s)
+WHERE id = ANY(%s)
 ORDER BY cap_id, starts_at, key COLLATE "C"
 FOR UPDATE
 """
 
-# Below what is used a limit cannot go: then nobody else gets in, and that is what was meant.
-_LIMIT_OPEN: Final = """
+_LIMIT_SLICE: Final = f"""
 UPDATE cap_window
-SET limit_count = greatest(used, cap.limit_count),
-    alerted_at = CASE
-        WHEN used * 100 >= cap.alert_percent * greatest(used, cap.limit_count) THEN alerted_at
-    END
+SET limit_count = {_LIMIT}, alerted_at = CASE WHEN NOT {_EARLY} THEN alerted_at END
 FROM cap
-WHERE cap.id = cap_window.cap_id AND cap_id = %s AND (ends_at IS NULL OR ends_at > %s)
+WHERE cap.id = cap_window.cap_id AND cap_window.id = ANY(%s) AND {_DIFFERS}
 """
 
 # Locked in order like every lock on windows; a second sweep waits and then finds them told.
@@ -153,14 +167,14 @@ def create(
 
 
 def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
-    """The cap with another `limit_count`, `alert_percent` or `active`, at once in its open windows.
+    """The cap with another `limit_count`, `alert_percent` or `active`, in all its open windows.
 
-    More places are open with the commit; with fewer than are used nobody else gets in. A window
-    that a new limit brings below the threshold is told anew when it gets there. Raises TooManyCaps
-    and OfferEnded when the cap is switched on.
+    With fewer places than are used nobody else gets in. A window that a new limit brings below the
+    threshold is told anew when it gets there. Several transactions, so not to be called in one: if
+    it breaks off, some windows have the older limit until it is called again, with the same values.
+    Raises TooManyCaps and OfferEnded when the cap is switched on.
     """
-    now = clock.now()
-    with transaction.atomic():
+    with transaction.atomic(durable=True):
         # NO KEY: new windows look at the cap's key, and shall not wait.
         locked = Cap.objects.select_for_update(no_key=True).get(pk=cap.pk)
         if changes.get("active") and not locked.active:
@@ -169,11 +183,26 @@ def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
             setattr(locked, column, value)
         if changes:
             locked.save(update_fields=list(changes))
-        if changes.keys() & {"limit_count", "alert_percent"}:
-            with connection.cursor() as cursor:
-                cursor.execute(_LOCK_OPEN, [cap.pk, now])
-                cursor.execute(_LIMIT_OPEN, [cap.pk, now])
+    if changes.keys() & {"limit_count", "alert_percent"}:
+        _change_windows(cap.pk)
     return locked
+
+
+def _change_windows(cap_id: int) -> None:
+    """Give the open windows what their cap says, whoever changes it meanwhile.
+
+    Whatever was made under an older limit can be seen by now, as who makes a window holds its cap.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENT, [cap_id, clock.now()])
+        different = [row[0] for row in cursor.fetchall()]
+        for start in range(0, len(different), SLICE):
+            some = different[start : start + SLICE]
+            with transaction.atomic(durable=True):
+                # A statement of its own: what comes after the wait for it sees the latest limit.
+                cursor.execute(_HOLD, [cap_id])
+                cursor.execute(_LOCK_SLICE, [some])
+                cursor.execute(_LIMIT_SLICE, [some])
 
 
 def alert(limit: int = 500) -> int:

@@ -229,7 +229,7 @@ def test_everybody_locks_windows_in_the_order_of_their_bytes(fresh_db, clock, wa
             locked = [is_locked(fresh_db, each) for each in in_order]
         at_work.join(timeout=20)
         assert locked == [other <= place for other in range(len(in_order))]
-        CapWindow.objects.update(used=9, alerted_at=None)
+        CapWindow.objects.update(used=9, limit_count=10, alerted_at=None)
 
 
 def test_windows_are_locked_in_the_order_of_the_list_however_they_lie_in_the_table(fresh_db):
