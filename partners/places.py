@@ -72,6 +72,14 @@ Windows = dict[Claim, Places]
 Wanted = Mapping[Claim, int]
 
 
+class Closed(Protocol):
+    """Knows windows that are closed for sure."""
+
+    def first(self, claims: tuple[Claim, ...], caps: Iterable[Cap]) -> Claim | None:
+        """The first claim that certainly finds no room; None if the database has to say."""
+        ...
+
+
 class Full:
     """Windows that are known to be full, so that the clicks after that need no database.
 

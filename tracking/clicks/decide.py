@@ -8,7 +8,7 @@ from django.conf import settings
 
 from partners import places
 from partners.deep_links import deep_link
-from partners.places import Claim, Full
+from partners.places import Claim, Closed
 from partners.snapshot import Landing, Link, SmartLink, Snapshot
 from tracking.clicks import landing, smart
 from tracking.clicks.evaluate import (
@@ -56,7 +56,7 @@ def unknown(reason: str) -> Decision:
     return Decision(None, 0, reason)
 
 
-def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> Decision:
+def of_link(link: Link, visit: Visit, full: Closed, *, smart_link_id: int = 0) -> Decision:
     """The visit of one link; `full` knows windows of caps that are closed for sure."""
     affiliate_id = link.affiliate.id
     reason, mark = evaluate(link, visit)
@@ -86,7 +86,9 @@ def of_link(link: Link, visit: Visit, full: Full, *, smart_link_id: int = 0) -> 
     return Decision(link, affiliate_id, reason, smart_link_id, page, deep or "", claims, mark)
 
 
-def of_smart_link(smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full: Full) -> Decision:
+def of_smart_link(
+    smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full: Closed
+) -> Decision:
     """The visit of a smart link: the offer that it is sent to, or none."""
     affiliate = smart_link.affiliate
     if not (smart_link.active and affiliate.active):

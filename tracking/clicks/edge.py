@@ -17,9 +17,10 @@ from tracking.clicks import decide, dialects, entries, pages, query
 from tracking.clicks.decide import Decision
 from tracking.clicks.dialects import Foreign
 from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
-from tracking.clicks.kinds import Entry
+from tracking.clicks.kinds import Entry, Later
 from tracking.clicks.record import Recorder
 from tracking.clicks.row import Said, said, said_by
+from tracking.clicks.smart_click import SmartClick
 from tracking.clicks.visit import Visit
 from tracking.responses import Header, Scope, Send, page, redirect
 
@@ -105,10 +106,12 @@ class ClickEdge:
         if (link := snapshot.links.get(code)) is not None:
             decision = decide.of_link(link, visit, full)
         elif (smart_link := snapshot.smart_links.get(code)) is not None:
-            decision = decide.of_smart_link(smart_link, snapshot, visit, full)
+            salt = self._recorder.salts.get(visit.at.date())
+            smart_click = SmartClick(smart_link, snapshot, visit, full, code, salt)
+            return await self._store(smart_click.entry())
         else:
             decision = decide.unknown(LINK_UNKNOWN)
-        return await self._store(visit, decision, code)
+        return await self._store(self._entry(visit, decision, code))
 
     async def _destination(self, scope: Scope) -> str:
         """The address to go to, empty for nowhere, once the click is stored."""
@@ -141,7 +144,7 @@ class ClickEdge:
             missing = AFFILIATE_UNKNOWN if offer_id in snapshot.offers else OFFER_UNKNOWN
             decision = decide.unknown(missing)
         code = f"{foreign.dialect}:{foreign.offer}:{foreign.affiliate}"
-        return await self._store(visit, decision, query.clean(code, CODE_MAX))
+        return await self._store(self._entry(visit, decision, query.clean(code, CODE_MAX)))
 
     def _entry(self, visit: Visit, decision: Decision, code: str) -> Entry:
         if decision.claims and self._recorder.spooling:
@@ -149,8 +152,10 @@ class ClickEdge:
         salt = self._recorder.salts.get(visit.at.date())
         return entries.click(visit, decision, code, salt)
 
-    async def _store(self, visit: Visit, decision: Decision, code: str) -> Taken:
-        stored = await self._recorder.record(self._entry(visit, decision, code))
+    async def _store(self, entry: Entry) -> Taken:
+        stored = await self._recorder.record(entry)
+        while isinstance(stored, Later):
+            stored = await self._recorder.record(stored.entry)
         return Taken(stored.click_id, stored.outcome, stored.destination)
 
     async def _snapshot_with(self, code: str) -> Snapshot:

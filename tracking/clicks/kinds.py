@@ -8,6 +8,9 @@ from partners.places import Claim
 from tracking.clicks import row
 from tracking.clicks.query import NULL
 
+# The outcome of what is not stored yet.
+LATER: Final = "later"
+
 # Takes the claim that was refused, None where no counter was in reach; gives another Entry.
 Otherwise = Callable[[Claim | None], Any]
 
@@ -16,9 +19,10 @@ class Entry(NamedTuple):
     """One row on its way: its kind, its day in UTC, its COPY line.
 
     A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
-    where one of them finds no room, or none of the counters can be reached. `outcome` is what is
-    counted; of a click, its id as the world sees it and the address that it leads to are what its
-    visitor is told once it is stored.
+    where one of them finds no room, or none of the counters can be reached; it claims nothing, and
+    is a `Later` where there is still hope of room. `outcome` is what is counted; of a click, its id
+    as the world sees it and the address that it leads to are what its visitor is told once it is
+    stored.
     """
 
     kind: str
@@ -29,6 +33,22 @@ class Entry(NamedTuple):
     destination: str = ""
     claims: tuple[Claim, ...] = ()
     otherwise: Otherwise | None = None
+
+
+class Later(Entry):
+    """Takes the place of an entry in a commit and stores nothing there; `entry` is to be recorded.
+
+    That one claims places too, which the commit has not taken.
+    """
+
+    entry: Entry
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Later":
+        """The stand-in for this entry."""
+        later = cls(entry.kind, entry.day, line="", outcome=LATER)
+        later.entry = entry
+        return later
 
 
 class Kind(NamedTuple):

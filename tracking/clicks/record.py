@@ -22,7 +22,7 @@ from tracking.batches import Batches, Tell
 from tracking.clicks import batch, salts
 from tracking.clicks.batch import Batch
 from tracking.clicks.commit import commit
-from tracking.clicks.kinds import COPIES, KINDS, Entry
+from tracking.clicks.kinds import COPIES, KINDS, LATER, Entry
 from tracking.clicks.records import Record
 from tracking.clicks.spool import Spool
 
@@ -78,7 +78,8 @@ class Recorder:
     def record(self, entry: Entry) -> asyncio.Future[Entry]:
         """Queue a row; await its storage, and get what was stored: itself, or its `otherwise`.
 
-        Unavailable where there is nowhere to store it.
+        A `Later` is not stored, and names the row to be recorded instead. Unavailable where there
+        is nowhere to store it.
         """
         return self._batches.add(entry)
 
@@ -155,8 +156,10 @@ class Recorder:
             await self._drop(connection)
             return await self._put_by(entries)
         self._failures = 0
-        metrics.count_batch(rows=len(stored), seconds=time.perf_counter() - began_s)
-        _count_outcomes(stored)
+        seconds = time.perf_counter() - began_s
+        outcomes = _outcomes(stored)
+        metrics.count_batch(rows=len(stored) - outcomes.pop(LATER, 0), seconds=seconds)
+        metrics.count_outcomes(outcomes)
         return stored
 
     async def _part(self, entries: list[Entry]) -> Sequence[Entry | Exception]:
@@ -205,7 +208,7 @@ class Recorder:
             [_record(kind, part) for kind, part in batch.by_kind(kept).items()]
         )
         metrics.SPOOLED.inc(len(kept))
-        _count_outcomes(kept)
+        metrics.count_outcomes(_outcomes(kept))
         return kept
 
     async def _drop(self, connection: AsyncConnection[Any]) -> None:
@@ -231,8 +234,8 @@ class Recorder:
             self._made.add((kind, day))
 
 
-def _count_outcomes(stored: Sequence[Entry]) -> None:
-    metrics.count_outcomes(Counter([e.outcome for e in stored if e.kind == "click"]))
+def _outcomes(entries: Sequence[Entry]) -> Counter[str]:
+    return Counter([e.outcome for e in entries if e.kind == "click"])
 
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
