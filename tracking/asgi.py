@@ -20,7 +20,7 @@ from tracking.clicks import place
 from tracking.clicks.dialects import PATHS
 from tracking.clicks.edge import PREFIX, ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.clicks.spool import Spool
 from tracking.conversions.desk import COMMIT_MAX_S, Desk
 from tracking.conversions.edge import DIALECTS, ReportEdge

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from network.ids import uuid7, uuid7_time
 from tests.tracking.visits import make_line
-from tracking.clicks import records
+from tracking.clicks import spool_records
 from tracking.clicks.kinds import KINDS
-from tracking.clicks.records import Record
+from tracking.clicks.spool_records import Record
 
 
 def line(id: UUID | None = None, *, language: str = "") -> str:
@@ -29,7 +29,7 @@ def days_of(ids: tuple[UUID, ...]) -> frozenset[date]:
 
 def contents(*found: Record) -> bytes:
     """A file of these records."""
-    return records.FILE_HEAD + b"".join(records.encode(each) for each in found)
+    return spool_records.FILE_HEAD + b"".join(spool_records.encode(each) for each in found)
 
 
 def put(directory: Path, *found: Record) -> Path:

@@ -19,7 +19,7 @@ from network.ids import uuid7, uuid7_at
 from tests.environment import LONG
 from tests.running import ROOT, eventually
 from tests.tracking import spooled
-from tracking.clicks import backlog, drain, records
+from tracking.clicks import backlog, drain, spool_records
 from tracking.models import Click
 
 KILLS = 100 if LONG else 3
@@ -116,7 +116,7 @@ def test_rows_that_postgresql_refuses_are_kept_and_block_nothing(fresh_db, direc
     assert drain.drain(directory, fresh_db.url)
     assert stored() == sorted(good)
     (kept,) = directory.iterdir()
-    lines = [record.lines for record in records.decode(kept.read_bytes()).records]
+    lines = [record.lines for record in spool_records.decode(kept.read_bytes()).records]
     assert (kept.suffix, lines[0], len(lines)) == (".rejected", bad.encode(), 2)
 
 
@@ -125,7 +125,7 @@ def test_rejected_rows_are_tried_again_under_their_old_name(fresh_db, directory)
     spooled.put(directory, spooled.record(late, columns="id, ts"))
     assert drain.drain(directory, fresh_db.url)
     (kept,) = directory.iterdir()
-    (found,) = records.decode(kept.read_bytes()).records
+    (found,) = spool_records.decode(kept.read_bytes()).records
     put_right = found._replace(columns=spooled.record().columns)
     kept.with_suffix(".spool").write_bytes(spooled.contents(put_right))
     kept.unlink()

@@ -13,7 +13,7 @@ from tests import factories
 from tests.shop import Browser
 from tests.tracking.servers import serve
 from tests.tracking.trackers import tell
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.models import Click
 
 PATH = "/c/s-smart"

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from network.errors import Unavailable
 from network.ids import uuid7
 from tests.tracking import spooled
-from tracking.clicks import backlog, records, spool
-from tracking.clicks.records import Record, UnknownFormat
+from tracking.clicks import backlog, spool, spool_records
 from tracking.clicks.spool import Spool
+from tracking.clicks.spool_records import Record, UnknownFormat
 
 LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n")))
 RECORDS = st.lists(
@@ -41,24 +41,24 @@ OF_VERSION_1 = bytes.fromhex(
 
 def ends(found):
     """Where in a file the head and each of these records end."""
-    places = [len(records.FILE_HEAD)]
+    places = [len(spool_records.FILE_HEAD)]
     for record in found:
-        places.append(places[-1] + len(records.encode(record)))
+        places.append(places[-1] + len(spool_records.encode(record)))
     return places
 
 
 @given(RECORDS)
 def test_what_goes_in_comes_out(found):
-    assert records.decode(spooled.contents(*found)) == (found, False)
+    assert spool_records.decode(spooled.contents(*found)) == (found, False)
 
 
 @given(RECORDS, st.data())
 def test_a_file_cut_anywhere_holds_the_whole_records_before_the_cut(found, data):
     whole = spooled.contents(*found)
-    cut = data.draw(st.integers(len(records.FILE_HEAD), len(whole)))
+    cut = data.draw(st.integers(len(spool_records.FILE_HEAD), len(whole)))
     complete = sum(end <= cut for end in ends(found)) - 1
-    assert records.decode(whole[:cut]) == (found[:complete], False)
-    assert records.decode(whole[:cut] + bytes(100_000)) == (
+    assert spool_records.decode(whole[:cut]) == (found[:complete], False)
+    assert spool_records.decode(whole[:cut] + bytes(100_000)) == (
         found[:complete],
         cut not in ends(found),
     )
@@ -67,36 +67,36 @@ def test_a_file_cut_anywhere_holds_the_whole_records_before_the_cut(found, data)
 @given(RECORDS.filter(bool), st.data())
 def test_damage_anywhere_costs_one_record_and_is_noticed(found, data):
     broken = bytearray(spooled.contents(*found))
-    place = data.draw(st.integers(len(records.FILE_HEAD), len(broken) - 1))
+    place = data.draw(st.integers(len(spool_records.FILE_HEAD), len(broken) - 1))
     broken[place] ^= data.draw(st.integers(1, 255))
     hit = sum(end <= place for end in ends(found)) - 1
-    assert records.decode(bytes(broken)) == (found[:hit] + found[hit + 1 :], True)
+    assert spool_records.decode(bytes(broken)) == (found[:hit] + found[hit + 1 :], True)
 
 
 def test_damage_in_the_first_line_costs_nothing_and_is_noticed():
     found = [spooled.record(uuid7()), spooled.record(uuid7())]
-    assert records.decode(b"P" + spooled.contents(*found)[1:]) == (found, True)
+    assert spool_records.decode(b"P" + spooled.contents(*found)[1:]) == (found, True)
 
 
 def test_another_version_is_not_guessed_at():
     with pytest.raises(UnknownFormat, match="spool 2"):
-        records.decode(b"peraction spool 2\nwhatever it is")
+        spool_records.decode(b"peraction spool 2\nwhatever it is")
 
 
 def test_the_first_version_is_read_for_ever():
     record = Record("click", "id, ts", frozenset([date(2026, 11, 26)]), b"a\tb\t\nc\td\n")
-    assert records.decode(OF_VERSION_1) == ([record], False)
+    assert spool_records.decode(OF_VERSION_1) == ([record], False)
 
 
 @given(RECORDS, st.integers(0, 400))
 def test_rows_are_counted_by_the_heads_of_whole_records(tmp_path_factory, found, lost):
     path = tmp_path_factory.mktemp("count") / "file"
     whole = spooled.contents(*found)
-    cut = max(len(whole) - lost, len(records.FILE_HEAD))
+    cut = max(len(whole) - lost, len(spool_records.FILE_HEAD))
     path.write_bytes(whole[:cut])
     with path.open("rb") as file:
-        counted = records.count_rows(file)
-    readable = records.decode(whole[:cut]).records
+        counted = spool_records.count_rows(file)
+    readable = spool_records.decode(whole[:cut]).records
     assert counted == sum(each.lines.count(b"\n") for each in readable)
 
 
@@ -115,7 +115,7 @@ def run(directory, story, *, bytes_max=2**20):
 
 def loaded(directory):
     """What the files of a directory hold, in order; none is damaged."""
-    readings = [records.decode(path.read_bytes()) for path in backlog.paths(directory)]
+    readings = [spool_records.decode(path.read_bytes()) for path in backlog.paths(directory)]
     assert not any(reading.damaged for reading in readings)
     return [record for reading in readings for record in reading.records]
 
@@ -166,7 +166,7 @@ def test_no_file_is_kept_from_the_drainer_for_long(tmp_path, monkeypatch, limit)
 
 def test_what_would_pass_the_bound_is_refused_and_the_rest_is_taken(tmp_path):
     record = spooled.record(uuid7())
-    size = len(records.encode(record))
+    size = len(spool_records.encode(record))
 
     async def story(subject):
         await subject.append([record])
@@ -286,7 +286,7 @@ def test_after_a_failed_sync_a_file_takes_nothing_more(tmp_path, monkeypatch):
 
     run(tmp_path, story)
     abandoned, fresh = backlog.paths(tmp_path)
-    assert records.decode(abandoned.read_bytes()).records[0] == first
+    assert spool_records.decode(abandoned.read_bytes()).records[0] == first
     assert fresh.read_bytes() == spooled.contents(second)
 
 

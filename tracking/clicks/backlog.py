@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from tracking.clicks import records
+from tracking.clicks import spool_records
 
 FRESH: Final = ".new"
 WAITING: Final = ".spool"
@@ -136,7 +136,7 @@ def _is_held(path: Path) -> bool:
 
 def _rows(path: Path) -> int:
     with suppress(FileNotFoundError), path.open("rb") as file:
-        return records.count_rows(file)
+        return spool_records.count_rows(file)
     return 0
 
 

@@ -23,9 +23,9 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from tracking.clicks import backlog, kinds, records, repeats
+from tracking.clicks import backlog, kinds, repeats, spool_records
 from tracking.clicks.kinds import KINDS
-from tracking.clicks.records import Record
+from tracking.clicks.spool_records import Record
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ def _tried(connection: Connection[Any], path: Path) -> bool:
         with backlog.seized(path) as file:
             if file is not None:
                 _load(connection, path, file.read())
-    except (psycopg.Error, OSError, records.UnknownFormat, UnknownKind) as error:
+    except (psycopg.Error, OSError, spool_records.UnknownFormat, UnknownKind) as error:
         if connection.broken:
             raise psycopg.OperationalError(str(error)) from error
         log.error("spool.not_loaded", file=path.name, error=repr(error))
@@ -86,7 +86,7 @@ def _tried(connection: Connection[Any], path: Path) -> bool:
 
 def _load(connection: Connection[Any], path: Path, data: bytes) -> None:
     """Load a file that we hold, put aside what is refused, then delete it."""
-    reading = records.decode(data)
+    reading = spool_records.decode(data)
     refused: list[Record] = []
     total = stored = 0
     for record in _joined(reading.records):
@@ -178,7 +178,9 @@ def _keep(refused: list[Record], path: Path) -> None:
     """Keep refused rows as a spool file: renamed to `.spool`, it is tried again."""
     fresh = path.with_suffix(backlog.FRESH)
     with open(fresh, "wb", opener=_private) as file:
-        file.write(records.FILE_HEAD + b"".join([records.encode(record) for record in refused]))
+        file.write(
+            spool_records.FILE_HEAD + b"".join([spool_records.encode(record) for record in refused])
+        )
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(path)

@@ -18,7 +18,7 @@ from tracking.clicks.decide import Decision
 from tracking.clicks.dialects import Foreign
 from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
 from tracking.clicks.kinds import Entry, Later
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.clicks.row import Said, said, said_by
 from tracking.clicks.smart_click import SmartClick
 from tracking.clicks.visit import Visit

@@ -16,8 +16,8 @@ import structlog
 
 from network.errors import Unavailable
 from network.ids import uuid7
-from tracking.clicks import backlog, records
-from tracking.clicks.records import Record
+from tracking.clicks import backlog, spool_records
+from tracking.clicks.spool_records import Record
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class Spool:
 
     async def append(self, rows: Sequence[Record]) -> None:
         """Return when these are on the disk. Unavailable where they are not known to be."""
-        data = b"".join([records.encode(record) for record in rows])
+        data = b"".join([spool_records.encode(record) for record in rows])
         if self.bytes + len(data) > self._bytes_max:
             self._refuse("it is full")
             raise Unavailable("the spool is full")
@@ -152,7 +152,7 @@ class _File:
             # Held before it has its name: the drainer never finds a file that seems abandoned.
             if not backlog.hold(self._fd):
                 raise OSError("somebody holds the new file")
-            self.append(records.FILE_HEAD)
+            self.append(spool_records.FILE_HEAD)
             fresh.rename(path)
             backlog.sync(directory)
         except BaseException:

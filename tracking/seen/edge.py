@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from tracking.clicks.edge import ClickEdge
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.responses import Receive, Scope, Send
 from tracking.seen import direct, events, impressions, script
 from tracking.seen.direct import DirectClicks

@@ -10,7 +10,7 @@ from typing import Final
 from network.errors import BadInput, Malformed, MethodNotAllowed, PeractionError, TooLarge, document
 from network.ids import uuid7
 from tracking.clicks import ids, query
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.responses import NO_STORE, Header, Receive, Scope, Send, content, json
 from tracking.seen import rows
 

@@ -10,7 +10,7 @@ from tracking.asked import asked
 from tracking.clicks import privacy, row
 from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.privacy import Consent
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.clicks.visit import Visit
 from tracking.responses import NO_STORE, Header, Scope, Send, content
 from tracking.seen import rows

@@ -23,8 +23,8 @@ from tracking.clicks import batch, salts
 from tracking.clicks.batch import Batch
 from tracking.clicks.commit import commit
 from tracking.clicks.kinds import COPIES, KINDS, LATER, Entry
-from tracking.clicks.records import Record
 from tracking.clicks.spool import Spool
+from tracking.clicks.spool_records import Record
 
 log = structlog.get_logger(__name__)
 

@@ -17,9 +17,9 @@ from tests.partners.test_places import claims_of
 from tests.tracking import spooled
 from tests.tracking.trackers import tell
 from tests.tracking.visits import make_line
-from tracking.clicks import backlog, drain, kinds, records
+from tracking.clicks import backlog, drain, kinds, spool_records
 from tracking.clicks.kinds import Entry
-from tracking.clicks.record import Recorder
+from tracking.clicks.recorder import Recorder
 from tracking.clicks.spool import Spool
 from tracking.models import Click
 
@@ -85,7 +85,7 @@ def test_without_a_database_each_kind_is_spooled_for_itself(second_kind, tmp_pat
     told, state = record(NOWHERE, tmp_path, entry(), entry(second_kind), entry())
     assert ([type(each) for each in told], state) == ([Entry] * 3, (True, True))
     (path,) = backlog.paths(tmp_path)
-    found = records.decode(path.read_bytes()).records
+    found = spool_records.decode(path.read_bytes()).records
     assert [(each.kind, each.lines.count(b"\n")) for each in found] == [("click", 2), ("second", 1)]
     assert {each.days for each in found} == {frozenset([TODAY])}
 
