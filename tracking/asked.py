@@ -1,9 +1,9 @@
 """One request as the tracker reads it, by whichever way it came in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from tracking.responses import Header, Scope
+from tracking.responses import Scope
 
 _FORWARDED = b"x-forwarded-for"
 
@@ -23,12 +23,12 @@ class Asked(NamedTuple):
 def asked(scope: Scope) -> Asked:
     """The request that ASGI describes."""
     peer = (scope.get("client") or ("",))[0]
-    return Asked(scope["path"], scope["query_string"], by_name(scope["headers"]), peer)
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        headers[name] = once_more(name, headers[name], value) if name in headers else value
+    return Asked(scope["path"], scope["query_string"], headers, peer)
 
 
-def by_name(pairs: Sequence[Header]) -> dict[bytes, bytes]:
-    """Headers by name: of one that comes twice the last, but every hop of X-Forwarded-For."""
-    headers = dict(pairs)
-    if len(headers) != len(pairs) and _FORWARDED in headers:
-        headers[_FORWARDED] = b",".join([value for name, value in pairs if name == _FORWARDED])
-    return headers
+def once_more(name: bytes, before: bytes, value: bytes) -> bytes:
+    """What a header says that comes twice: the last, but every hop of X-Forwarded-For."""
+    return before + b"," + value if name == _FORWARDED else value

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from network.errors import PeractionError
 from partners.snapshot import Link
-from tracking.asked import Asked, by_name
+from tracking.asked import Asked, once_more
 from tracking.clicks import pages
 from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.kinds import Entry
@@ -73,6 +73,8 @@ class Protocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._click = _Pending()
         self._link: Link | None = None
+        # The headers that come in, by their names in lower case, and those that have come in whole.
+        self._coming: dict[bytes, bytes] = {}
         self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
         self._refused = False
@@ -128,18 +130,23 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin with what both ways need."""
         self.url = b""
-        self.headers = []
+        self._coming = {}
         self._link = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; what some mean is looked at on uvicorn's way alone."""
-        self.headers.append((name.lower(), value))
+        name = name.lower()
+        if name in self._coming:
+            value = once_more(name, self._coming[name], value)
+        self._coming[name] = value
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
         if self._asked_bytes > HEAD_MAX and self._head_bytes() > HEAD_MAX:
             raise ValueError("too large a head in one packet")
         self._asked_bytes = 0
+        # What comes behind a body by the same callback, a trailer, is no header.
+        said, self._coming = self._coming, {}
         path = self.url.partition(b"?")[0]
         if (
             (self.cycle is None or self.cycle.response_complete)
@@ -149,23 +156,19 @@ class Protocol(HttpToolsProtocol):
             # Who reads no answers waits for them, or they would pile up here.
             and not self.flow.write_paused
             and b"#" not in self.url
+            and b"expect" not in said
             and (link := self._clicks().known(path)) is not None
         ):
-            said = by_name(self.headers)
-            if b"expect" not in said:
-                self._link, self._said = link, said
-                self.headers = []
-                return
+            self._link, self._said = link, said
+            return
         if len(self.pipeline) >= AHEAD_MAX:
             raise ValueError("too many requests ahead of their answers")
-        url, headers = self.url, self.headers
+        url = self.url
         super().on_message_begin()
         self.url = url
-        for name, value in headers:
+        for name, value in said.items():
             super().on_header(name, value)
         super().on_headers_complete()
-        # What comes behind a body by the same callback, a trailer, is no header.
-        self.headers = []
 
     def on_body(self, body: bytes) -> None:
         """A click needs none."""
@@ -195,7 +198,7 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def _head_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + sum(len(name) + len(value) for name, value in self._coming.items())
 
     def _clicks(self) -> ClickEdge:
         clicks: ClickEdge = self.app.tracker.clicks

@@ -10,19 +10,16 @@ from typing import Final
 
 _Headers = Mapping[bytes, bytes]
 
-_AHEAD: Final = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_AHEAD: Final = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _WORDS: Final = (b"prefetch", b"prerender", b"preview")
 
 
 def is_prefetch(headers: _Headers) -> bool:
     """Whether the browser reads ahead, perhaps for nobody."""
-    for name in _AHEAD:
-        value = headers.get(name)
-        if value is not None:
-            value = value.lower()
-            if any(word in value for word in _WORDS):
-                return True
-    return False
+    if _AHEAD.isdisjoint(headers):
+        return False
+    said = [headers[name].lower() for name in _AHEAD if name in headers]
+    return any(word in value for word in _WORDS for value in said)
 
 
 def is_embedded(headers: _Headers) -> bool:
