@@ -1,9 +1,9 @@
 """What a stored click costs beside nginx's bare redirect, with everything on that a tracker can do.
 
-Each click is of one of a hundred signed links with ten sub ids, once always the same ones and once
-each time others, among a hundred thousand links and ten thousand offers. Its offer has three
-targeting rules, a landing page and a cap on clicks; its visitor comes through a trusted proxy, from
-a German address, with one of many browsers.
+Each click is of one of a hundred signed links of ten offers, with ten sub ids, once always the
+same ones and once each time others, among a hundred thousand links and ten thousand offers. Its
+offer has three targeting rules, a landing page and a cap on clicks; its visitor comes through a
+trusted proxy, from a German address, with one of many browsers.
 """
 
 import json
@@ -142,13 +142,15 @@ def _warm(bench: Bench) -> None:
 
 
 def _in_other_shapes(bench: Bench) -> dict[str, object]:
-    """In turn: as it is, among a hundred links and offers only, and by two processes."""
-    runs: dict[str, list[Run]] = {"": [], "_100_links": [], "_2_workers": []}
+    """In turn: as it is, among a hundred links only, each with its own offer, by two processes."""
+    runs: dict[str, list[Run]] = {"": [], "_100_links": [], "_100_offers": [], "_2_workers": []}
     all_exact = True
-    with tracker(1, 100, 100) as small, tracker(2) as twofold:
-        shapes = (("click", bench), ("100 links", small), ("2 workers", twofold))
-        _warm(small)
-        _warm(twofold)
+    # In the large network the links that are asked for belong to ten offers too, with ten caps.
+    with tracker(1, 100, 10) as small, tracker(1, 100, 100) as wide, tracker(2) as twofold:
+        others = (("100 links", small), ("100 offers", wide), ("2 workers", twofold))
+        shapes = (("click", bench), *others)
+        for _, shape in others:
+            _warm(shape)
         for _ in range(ROUNDS):
             for found, (name, shape) in zip(runs.values(), shapes, strict=True):
                 run, exact = _measured(shape, name=name)
