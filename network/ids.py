@@ -35,7 +35,7 @@ def uuid7_bytes(ms: int) -> bytes:
             _draw()
 
 
-# The ends of the ids to come: asking the system for each takes longer than all the rest of a row.
+# The ends of the ids to come, many of them by one call of the system.
 _drawn: list[bytes] = []
 # Nor may a process have those of its parent.
 register_at_fork(after_in_child=_drawn.clear)
