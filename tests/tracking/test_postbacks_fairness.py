@@ -22,9 +22,9 @@ def hanging():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Deliveries are given up after half a second, which counts as slow."""
-    monkeypatch.setattr(send, "SLOW_MS", 500)
-    monkeypatch.setattr(send, "TIMEOUT_S", 0.5)
+    """Deliveries are given up after two seconds, which count as slow."""
+    monkeypatch.setattr(send, "SLOW_MS", 2_000)
+    monkeypatch.setattr(send, "TIMEOUT_S", 2.0)
 
 
 def add(link, url, **given):
