@@ -45,6 +45,10 @@ _TOO_LARGE: Final = b"the request's headers are too large\n"
 _NO_HTTP: Final = b"the request is no HTTP, or there are too many ahead of their answers\n"
 
 
+class _TooLarge(Exception):
+    """More than HEAD_MAX of a request's head came in one packet."""
+
+
 class _Pending:
     """A click that waits for its commit, as uvicorn sees the requests of a connection."""
 
@@ -121,8 +125,11 @@ class Protocol(HttpToolsProtocol):
             except HttpParserUpgrade as upgrade:
                 # What nobody has is left out, as HTTP says, and the next request stands behind it.
                 data = data[upgrade.args[0] :]
-            except HttpParserError:
-                self._refuse(400, _NO_HTTP)
+            except HttpParserError as error:
+                if isinstance(error.__context__, _TooLarge):
+                    self._refuse(431, _TOO_LARGE)
+                else:
+                    self._refuse(400, _NO_HTTP)
                 return
             else:
                 return
@@ -143,7 +150,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Choose the way."""
         if self._asked_bytes > HEAD_MAX and self._head_bytes() > HEAD_MAX:
-            raise ValueError("too large a head in one packet")
+            raise _TooLarge()
         self._asked_bytes = 0
         # What comes behind a body by the same callback, a trailer, is no header.
         said, self._coming = self._coming, {}
