@@ -17,7 +17,7 @@ check on the counter stands should all this be wrong.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -75,7 +75,7 @@ Wanted = Mapping[Claim, int]
 class Closed(Protocol):
     """Knows windows that are closed for sure."""
 
-    def first(self, claims: tuple[Claim, ...], caps: Iterable[Cap]) -> Claim | None:
+    def first(self, claims: Collection[Claim], caps: Iterable[Cap]) -> Claim | None:
         """The first claim that certainly finds no room; None if the database has to say."""
         ...
 
@@ -104,12 +104,27 @@ class Full:
         """Whether there is certainly no room under this limit, the cap's own in the snapshot."""
         return self._used.get(claim, -1) >= limit
 
-    def first(self, claims: Iterable[Claim], caps: Iterable[Cap]) -> Claim | None:
+    def first(self, claims: Collection[Claim], caps: Iterable[Cap]) -> Claim | None:
         """The first claim that is known to find no room; None if the database has to say."""
         if not self._used:
             return None
         limits = {cap.id: cap.limit_count for cap in caps}
         return next((claim for claim in claims if self.knows(claim, limits[claim[0]])), None)
+
+
+class FullBesides:
+    """What is known to be full, and what has refused this click; with None among that, all is."""
+
+    def __init__(self, full: Full, refused: frozenset[Claim | None]) -> None:
+        self._full = full
+        self._refused = refused
+
+    def first(self, claims: Collection[Claim], caps: Iterable[Cap]) -> Claim | None:
+        """The first claim that certainly finds no room; None if the database has to say."""
+        for claim in claims:
+            if claim in self._refused or None in self._refused:
+                return claim
+        return self._full.first(claims, caps)
 
 
 def claims(

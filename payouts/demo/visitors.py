@@ -143,8 +143,7 @@ class Visitors:
         for claim in entry.claims:
             self._windows.setdefault(claim, Places(limit=limits[claim[0]], used=0))
         (full,) = places.reserve(self._windows, [entry.claims])
-        refused: Entry = entry if full is None else entry.otherwise(full)
-        return refused
+        return entry if full is None else entry.otherwise(full)
 
     def _count_places(self, at: datetime) -> None:
         """Write what is taken of the windows, and forget those that have ended."""

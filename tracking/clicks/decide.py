@@ -56,8 +56,8 @@ def unknown(reason: str) -> Decision:
     return Decision(None, 0, reason)
 
 
-def of_link(link: Link, visit: Visit, full: Closed, *, smart_link_id: int = 0) -> Decision:
-    """The visit of one link; `full` knows windows of caps that are closed for sure."""
+def of_link(link: Link, visit: Visit, closed: Closed, *, smart_link_id: int = 0) -> Decision:
+    """The visit of one link; `closed` knows windows of caps without room."""
     affiliate_id = link.affiliate.id
     reason, mark = evaluate(link, visit)
     if reason != OK:
@@ -80,14 +80,14 @@ def of_link(link: Link, visit: Visit, full: Closed, *, smart_link_id: int = 0) -
             landing_id=page.id if page else 0,
             at=visit.at,
         )
-        closed = full.first(claims, offer.caps)
-        if closed is not None:
-            reason, claims = _cap_reason(link, closed), ()
+        full = closed.first(claims, offer.caps)
+        if full is not None:
+            reason, claims = _cap_reason(link, full), ()
     return Decision(link, affiliate_id, reason, smart_link_id, page, deep or "", claims, mark)
 
 
 def of_smart_link(
-    smart_link: SmartLink, snapshot: Snapshot, visit: Visit, full: Closed
+    smart_link: SmartLink, snapshot: Snapshot, visit: Visit, closed: Closed
 ) -> Decision:
     """The visit of a smart link: the offer that it is sent to, or none."""
     affiliate = smart_link.affiliate
@@ -100,7 +100,7 @@ def of_smart_link(
         link = snapshot.pair(choice.offer.id, affiliate.id)
         if link is None:
             return False
-        decision = of_link(link, visit, full, smart_link_id=smart_link.id)
+        decision = of_link(link, visit, closed, smart_link_id=smart_link.id)
         decided[choice.offer.id] = decision
         return decision.reason == OK
 

@@ -17,7 +17,7 @@ from tracking.clicks import decide, dialects, entries, pages, query
 from tracking.clicks.decide import Decision
 from tracking.clicks.dialects import Foreign
 from tracking.clicks.evaluate import AFFILIATE_UNKNOWN, LINK_UNKNOWN, OFFER_UNKNOWN, OK
-from tracking.clicks.kinds import Entry, Later
+from tracking.clicks.kinds import Entry
 from tracking.clicks.recorder import Recorder
 from tracking.clicks.row import Said, said, said_by
 from tracking.clicks.smart_click import SmartClick
@@ -147,15 +147,11 @@ class ClickEdge:
         return await self._store(self._entry(visit, decision, query.clean(code, CODE_MAX)))
 
     def _entry(self, visit: Visit, decision: Decision, code: str) -> Entry:
-        if decision.claims and self._recorder.spooling:
-            decision = decision.refused(None)
         salt = self._recorder.salts.get(visit.at.date())
         return entries.click(visit, decision, code, salt)
 
     async def _store(self, entry: Entry) -> Taken:
         stored = await self._recorder.record(entry)
-        while isinstance(stored, Later):
-            stored = await self._recorder.record(stored.entry)
         return Taken(stored.click_id, stored.outcome, stored.destination)
 
     async def _snapshot_with(self, code: str) -> Snapshot:

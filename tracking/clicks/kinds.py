@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from partners.places import Claim
 from tracking.clicks import row
@@ -12,7 +12,7 @@ from tracking.clicks.query import NULL
 LATER: Final = "later"
 
 # Takes the claim that was refused, None where no counter was in reach; gives another Entry.
-Otherwise = Callable[[Claim | None], Any]
+Otherwise = Callable[[Claim | None], "Entry"]
 
 
 class Entry(NamedTuple):

@@ -22,7 +22,7 @@ from tracking.batches import Batches, Tell
 from tracking.clicks import batch, salts
 from tracking.clicks.batch import Batch
 from tracking.clicks.commit import commit
-from tracking.clicks.kinds import COPIES, KINDS, LATER, Entry
+from tracking.clicks.kinds import COPIES, KINDS, LATER, Entry, Later
 from tracking.clicks.spool import Spool
 from tracking.clicks.spool_records import Record
 
@@ -75,16 +75,18 @@ class Recorder:
         """Whether there is a place for rows right now, one or the other."""
         return not self.spooling or self._spool.has_room
 
-    def record(self, entry: Entry) -> asyncio.Future[Entry]:
-        """Queue a row; await its storage, and get what was stored: itself, or its `otherwise`.
+    async def record(self, entry: Entry) -> Entry:
+        """Queue a row, and return what was stored of it: itself, or what took its place.
 
-        A `Later` is not stored, and names the row to be recorded instead. Unavailable where there
-        is nowhere to store it.
+        Unavailable where there is nowhere to store it.
         """
-        return self._batches.add(entry)
+        stored = await self._batches.add(entry)
+        while isinstance(stored, Later):
+            stored = await self._batches.add(stored.entry)
+        return stored
 
     def give(self, entry: Entry, tell: Tell[Entry]) -> None:
-        """Queue a row as `record` does; what was stored of it is told by a call."""
+        """Queue a row whose place no `Later` takes; what was stored of it is told by a call."""
         self._batches.give(entry, tell)
 
     async def run(self) -> None:
@@ -158,7 +160,8 @@ class Recorder:
         self._failures = 0
         seconds = time.perf_counter() - began_s
         outcomes = _outcomes(stored)
-        metrics.count_batch(rows=len(stored) - outcomes.pop(LATER, 0), seconds=seconds)
+        later = outcomes.pop(LATER, 0)
+        metrics.count_batch(rows=len(stored) - later, seconds=seconds)
         metrics.count_outcomes(outcomes)
         return stored
 

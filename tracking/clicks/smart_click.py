@@ -1,10 +1,9 @@
 """A smart link's click: the offer that it goes to, and the next one where a cap refuses it."""
 
-from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
-from partners.places import Cap, Claim, Full
+from partners.places import Claim, Full, FullBesides
 from partners.snapshot import SmartLink, Snapshot
 from tracking.clicks import decide, entries
 from tracking.clicks.decide import Decision
@@ -29,8 +28,8 @@ class SmartClick(NamedTuple):
         Where a cap refuses that, the next offer's takes its place, or is stored later if it claims
         places too. Each time one more window is known to be full, so it comes to an end.
         """
-        but = _FullBut(self.full, refused)
-        decision = decide.of_smart_link(self.smart_link, self.snapshot, self.visit, but)
+        closed = FullBesides(self.full, refused)
+        decision = decide.of_smart_link(self.smart_link, self.snapshot, self.visit, closed)
         entry = entries.click(self.visit, decision, self.code, self.salt)
         if not decision.claims:
             return entry
@@ -46,18 +45,3 @@ class SmartClick(NamedTuple):
             # Not for want of an offer.
             return entries.click(self.visit, decision.refused(None), self.code, self.salt)
         return entry
-
-
-class _FullBut:
-    """What is known to be full, and what has refused this click; with None among that, all is."""
-
-    def __init__(self, full: Full, refused: frozenset[Claim | None]) -> None:
-        self._full = full
-        self._refused = refused
-
-    def first(self, claims: tuple[Claim, ...], caps: Iterable[Cap]) -> Claim | None:
-        """The first claim that certainly finds no room."""
-        for claim in claims:
-            if claim in self._refused or None in self._refused:
-                return claim
-        return self._full.first(claims, caps)
