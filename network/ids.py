@@ -9,7 +9,7 @@ from network.clock import EPOCH, now_ms
 _VERSION = 7
 # Bytes behind the time.
 _TAIL = 10
-_DRAWN = 256
+_AT_ONCE = 256
 
 
 def uuid7() -> UUID:
@@ -42,7 +42,7 @@ register_at_fork(after_in_child=_drawn.clear)
 
 
 def _draw() -> None:
-    chance = bytearray(urandom(_TAIL * _DRAWN))
+    chance = bytearray(urandom(_TAIL * _AT_ONCE))
     chance[0::_TAIL] = bytes([_VERSION << 4 | byte & 0x0F for byte in chance[0::_TAIL]])
     chance[2::_TAIL] = bytes([0x80 | byte & 0x3F for byte in chance[2::_TAIL]])
     _drawn.extend([bytes(chance[at : at + _TAIL]) for at in range(0, len(chance), _TAIL)])

@@ -40,7 +40,7 @@ class ReportKeyMissing(Conflict):
 
 
 class NoReportToken(Conflict):
-    """This advertiser signs its reports and has no token."""
+    """This advertiser requires signatures and has no token."""
 
     code = "no_report_token"
 
@@ -52,7 +52,7 @@ class TooManyReportKeys(Conflict):
 
 
 class ReportKeyNeeded(Conflict):
-    """This is the last live key of an advertiser who signs: add the next one first."""
+    """This is the last live key of an advertiser who requires signatures: add the next first."""
 
     code = "report_key_needed"
 
@@ -97,8 +97,8 @@ def onboard_advertiser(
 ) -> tuple[Advertiser, str]:
     """A new advertiser, its organisation and first person, and the report token, shown once.
 
-    Reports come by token until the advertiser has a report key and changes to signatures. Raises
-    CodeTaken and what `people.add_member` raises.
+    The token is good until the advertiser requires signatures; signed reports are taken as soon as
+    there is a report key. Raises CodeTaken and what `people.add_member` raises.
     """
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -132,7 +132,7 @@ def change(party: Advertiser | Affiliate, **changes: str) -> None:
 
 
 def rotate_report_token(advertiser: Advertiser) -> str:
-    """A new report token, shown once; the old one ends at once. NoReportToken for who signs."""
+    """A new report token, shown once; the old one ends at once. NoReportToken without tokens."""
     token = secrets.token_urlsafe(32)
     digest = crypto.digest(token)
     by_token = Advertiser.objects.filter(pk=advertiser.pk, report_auth=Advertiser.ReportAuth.TOKEN)
@@ -188,7 +188,7 @@ def add_report_key(
 
 
 def expire_report_key(key: ReportKey) -> None:
-    """End a key now. IllegalMove where it has ended; ReportKeyNeeded for the last of who signs."""
+    """End a key now. IllegalMove where it has ended; ReportKeyNeeded for the last needed."""
     with transaction.atomic():
         advertiser = Advertiser.objects.select_for_update().get(pk=key.advertiser_id)
         live = live_report_keys(advertiser)

@@ -6,6 +6,8 @@ from typing import Final
 
 # The first ten are what nearly everybody uses.
 SUBS: Final = tuple(f"sub{number}" for number in range(1, 31))
+# What a link tells of a visitor's way; whatever else it carries says what to do with the click.
+TOLD: Final = ("source", "sub_source", "aff_click_id", *SUBS)
 # Characters that are kept of a value; of an address that a link leads to.
 TEXT_MAX: Final = 500
 URL_MAX: Final = 2_000
@@ -13,10 +15,7 @@ URL_MAX: Final = 2_000
 # A link's parameter -> what its value is called from there on.
 PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        **{name: name for name in SUBS},
-        "source": "source",
-        "sub_source": "sub_source",
-        "aff_click_id": "aff_click_id",
+        **{name: name for name in TOLD},
         "landing": "landing",
         "url_id": "landing",
         "deep_link": "deep_link",

@@ -5,8 +5,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from network.api.problems import CONTENT_TYPE
+from partners.vocabulary import SUBS, TEXT_MAX, TOLD
 from tracking.clicks.edge import PREFIX
-from tracking.clicks.query import SUBS, TEXT_MAX
 from tracking.conversions.dialects import TUNE
 from tracking.conversions.edge import PATH, TUNE_PATH
 from tracking.conversions.evidence import GOAL_MAX, REF_MAX
@@ -63,8 +63,6 @@ _TAKEN: Final[Schema] = {
     },
     "required": ["request_id", "report", "status", "code"],
 }
-# What an affiliate may send along with a click.
-_SENT: Final = (*SUBS, "source", "aff_click_id")
 _CODE: Final[Schema] = {"in": "path", "name": "code", "required": True, "schema": _TEXT}
 _EVENT: Final[dict[str, Schema]] = {
     "click_id": _TEXT,
@@ -185,7 +183,7 @@ def _click() -> Schema:
     return {
         "operationId": "click",
         "description": "A tracking link: stores the click, then redirects. HEAD does the same.",
-        "parameters": [_CODE, *_sent(_SENT)],
+        "parameters": [_CODE, *_sent(TOLD)],
         "responses": {
             "302": {
                 "description": "The click is stored; `Location` takes its id to the offer.",
@@ -227,7 +225,7 @@ def _seen() -> dict[str, dict[str, Schema]]:
         "operationId": "direct_click",
         "description": "A click without a redirect, from a page on a host of the offer: see "
         "docs/script.md. `Origin` or `Referer` says which page.",
-        "parameters": [_CODE, *_sent(_SENT)],
+        "parameters": [_CODE, *_sent(TOLD)],
         "responses": {
             "200": {
                 "description": "The click is stored.",

@@ -6,7 +6,7 @@ from partners.models.people import Organisation
 
 
 class Advertiser(models.Model):
-    """Publishes offers, funds a balance, reports conversions in one way: by token or signed."""
+    """Publishes offers, funds a balance, reports conversions by token or signed."""
 
     class Status(models.TextChoices):
         ACTIVE = "active"
@@ -14,7 +14,7 @@ class Advertiser(models.Model):
         CLOSED = "closed"
 
     class ReportAuth(models.TextChoices):
-        """There is no downgrade: an advertiser who signs cannot be spoken for by a token."""
+        """`hmac`: signed reports alone, for good. `token`: those with the token too."""
 
         TOKEN = "token"
         HMAC = "hmac"

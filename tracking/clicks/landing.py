@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from network import clock
 from partners.deep_links import PLAIN
-from partners.vocabulary import MACROS, SUBS
+from partners.vocabulary import MACROS, TOLD
 from tracking.clicks.query import decoded
 
 
@@ -31,8 +31,8 @@ _Parts = tuple[str, ...]
 _Page = TypeVar("_Page", bound=tuple[Any, ...])
 
 _CLICK_ID: Final = "click_id"
-# What a link says itself, so that it may as well say it in its deep link.
-_LINKS_OWN: Final = frozenset(("source", "sub_source", "aff_click_id", *SUBS))
+# A link may as well say it in its deep link.
+_LINKS_OWN: Final = frozenset(TOLD)
 _RAND_MAX: Final = 10**9
 _MACRO = re.compile(r"\{([A-Za-z0-9_]+)\}")
 # Most values: `quote` would take four times as long to find that out.

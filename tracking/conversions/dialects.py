@@ -60,7 +60,8 @@ def _of_tune(message: Message, snapshot: Snapshot) -> Message:
     """A report to TUNE as one to us.
 
     It names no advertiser: that is whose the offer is. UnknownAdvertiser where it names no offer
-    that has moved either, BadSignature where it is signed or has to be, as TUNE's form cannot.
+    that has moved either, BadSignature where it has our header of a signature or has to be
+    signed, as TUNE's form cannot be.
     """
     fields = dict(message.fields)
     offer = _offer(_id(fields.pop("offer_id", "")), snapshot)
@@ -85,7 +86,7 @@ def _of_tune(message: Message, snapshot: Snapshot) -> Message:
 def _refuse_who_signs(code: Any, snapshot: Snapshot) -> None:
     advertiser = snapshot.advertisers.get(code) if isinstance(code, str) else None
     if advertiser is not None and advertiser.report_auth == "hmac":
-        raise BadSignature("This advertiser signs its reports: send them to /postback.")
+        raise BadSignature("This advertiser requires signatures: send its reports to /postback.")
 
 
 def _offer(said: str, snapshot: Snapshot) -> Offer | None:
