@@ -26,7 +26,16 @@ from tracking.asked import Asked, once_more
 from tracking.clicks import pages
 from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.kinds import Entry
-from tracking.responses import Header, page_headers, redirect_headers, text_headers
+from tracking.responses import (
+    Header,
+    Receive,
+    Scope,
+    Send,
+    page_headers,
+    redirect_headers,
+    text,
+    text_headers,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +50,8 @@ AHEAD_MAX: Final = 100
 KEPT_FREE: Final = 100
 _ASCII: Final = bytes(range(128))
 _CLOSE: Final[Header] = (b"connection", b"close")
-_TOO_LARGE: Final = b"the request's headers are too large\n"
-_NO_HTTP: Final = b"the request is no HTTP, or there are too many ahead of their answers\n"
+_TOO_LARGE: Final = "the request's headers are too large\n"
+_NO_HTTP: Final = "the request is no HTTP, or there are too many ahead of their answers\n"
 
 
 class _TooLarge(Exception):
@@ -82,6 +91,8 @@ class Protocol(HttpToolsProtocol):
         self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
         self._refused = False
+        # The head of a request that is read once more.
+        self._again = b""
         self._answered = 0
         self._answered_before = -1
         self._idle: asyncio.TimerHandle | None = None
@@ -123,8 +134,7 @@ class Protocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except HttpParserUpgrade as upgrade:
-                # What nobody has is left out, as HTTP says, and the next request stands behind it.
-                data = data[upgrade.args[0] :]
+                data, self._again = self._again + data[upgrade.args[0] :], b""
             except HttpParserError as error:
                 if isinstance(error.__context__, _TooLarge):
                     self._refuse(431, _TOO_LARGE)
@@ -154,6 +164,9 @@ class Protocol(HttpToolsProtocol):
         self._asked_bytes = 0
         # What comes behind a body by the same callback, a trailer, is no header.
         said, self._coming = self._coming, {}
+        if self.parser.should_upgrade():
+            self._again = self._without_upgrade(said)
+            return
         path = self.url.partition(b"?")[0]
         if (
             (self.cycle is None or self.cycle.response_complete)
@@ -186,6 +199,8 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Judge a click and queue it, now that it is read."""
         self._asked_bytes = 0
+        if self._again:
+            return
         link, self._link = self._link, None
         if link is None:
             super().on_message_complete()
@@ -203,6 +218,19 @@ class Protocol(HttpToolsProtocol):
         """Go on with the next request of the connection, if it has come already."""
         self._answered += 1
         super().on_response_complete()
+
+    def _without_upgrade(self, said: Mapping[bytes, bytes]) -> bytes:
+        """The head of the request without a wish that nobody here fulfils, which HTTP leaves out.
+
+        It is read once more: the parser takes whatever stands behind an upgrade, a body too, for
+        another protocol, and what comes in a body must never be read as a request.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise ValueError("this is no proxy")
+        line = b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())
+        kept = [b"%b: %b" % header for header in said.items() if header[0] != b"upgrade"]
+        return b"\r\n".join([line, *kept, b"", b""])
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self._coming.items())
@@ -233,16 +261,22 @@ class Protocol(HttpToolsProtocol):
         elif self.pipeline:
             super().on_response_complete()
 
-    def _refuse(self, status: int, text: bytes) -> None:
+    def _refuse(self, status: int, words: str) -> None:
         """Read no more: say so, unless an answer is still due, which is the last one then."""
         self._refused = True
-        due = self.cycle is not None and not self.cycle.response_complete
-        # The request itself may be the one that broke off in the middle of its body.
-        if due and not (self.cycle.more_body and not self.pipeline):
-            self.cycle.keep_alive = False
-        else:
-            self._write(status, text_headers(text, [_CLOSE]), text)
+        cycle = self.cycle
+        broke_off = cycle is not None and not cycle.response_complete and cycle.more_body
+        if cycle is None or cycle.response_complete or (broke_off and not self.pipeline):
+            self._write(status, text_headers(words.encode(), [_CLOSE]), words.encode())
             self.transport.close()
+            return
+        cycle.keep_alive = False
+        if broke_off:
+            # It waits behind others, and would then wait for the rest of its body.
+            async def refusal(_scope: Scope, _receive: Receive, send: Send) -> None:
+                await text(send, status, words, [_CLOSE])
+
+            self.pipeline[0] = cycle, refusal  # type: ignore[assignment]
 
     def _write(
         self, status: int, headers: Iterable[Header], body: bytes = b"", *, own: bytes = b""

@@ -108,6 +108,40 @@ def test_an_upgrade_that_nobody_has_hides_no_request_behind_it(server):
     assert stored()["behind"] == len(ways)
 
 
+@pytest.mark.parametrize("splits", [False, True], ids=["one packet", "two packets"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_a_body_behind_an_upgrade_is_a_body_and_no_request(server, chunked, splits):
+    inner = get(f"{SHORT}?sub1=smuggled", b"X-Forwarded-For: 203.0.113.77")
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(inner), inner) if chunked else inner
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(inner)
+    upgrade = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAM")
+    head = get("/postback", *upgrade, framing, b"Content-Type: application/json", method="POST")
+    with connected(server.port) as wire:
+        wire.send(head if splits else head + body + get(f"{SHORT}?sub1=behind"))
+        if splits:
+            time.sleep(0.2)
+            wire.send(body + get(f"{SHORT}?sub1=behind"))
+        read = wire.answer()
+        assert (read.status, b"JSON" in read.body) == (400, True)
+        assert sub(wire.answer()) == "behind"
+    assert stored() == {"behind": 1}
+
+
+def test_who_takes_it_for_a_proxy_is_refused(server):
+    with connected(server.port) as wire:
+        refused = wire.ask(get("shop.example:443", method="CONNECT") + get(SHORT))
+        assert (refused.status, wire.answer()) == (400, END)
+    assert not Click.objects.exists()
+
+
+def test_a_body_that_breaks_off_behind_a_click_is_refused_after_it(server):
+    broken = get("/e", b"Transfer-Encoding: chunked", method="POST") + b"zz\r\n"
+    for path in (SHORT, LONG):
+        with connected(server.port, wait_s=5) as wire:
+            wire.send(get(path) + broken)
+            assert [wire.answer().status, wire.answer().status, wire.answer()] == [302, 400, END]
+
+
 def test_a_request_that_comes_byte_by_byte_is_one_click(server):
     with connected(server.port) as wire:
         wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
