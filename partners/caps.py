@@ -9,23 +9,21 @@ at a time, since clicks wait for them.
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
-from network import clock
+from network import clock, zones
 from network.countries import COUNTRIES
 from network.errors import BadInput, Conflict
+from network.zones import UnknownTimeZone
 from partners import offers, parties
 from partners.actors import Actor
 from partners.applications import UnknownAffiliate
 from partners.links import UnknownLanding
 from partners.models import Cap, CapWindow, Offer, Role
-from partners.offers import UnknownTimeZone
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +147,7 @@ def create(
     meant; empty means each for itself. Raises CapValueUnwanted, UnknownAffiliate,
     UnknownCountry, UnknownLanding, UnknownTimeZone, TooManyCaps, OfferEnded.
     """
-    if time_zone not in _zones():
+    if time_zone not in zones.names():
         raise UnknownTimeZone(pointer="/time_zone")
     checked = _value(offer, scope, value, actor) if value else ""
     with transaction.atomic():
@@ -263,9 +261,3 @@ def _value(offer: Offer, scope: str, value: str, actor: Actor) -> str:
     ):
         raise UnknownLanding(pointer="/value")
     return value
-
-
-@cache
-def _zones() -> frozenset[str]:
-    # Not this machine's own, which is another on the next machine.
-    return frozenset(available_timezones() - {"localtime"})
