@@ -36,7 +36,7 @@ LIMIT_MAX: Final = 1_000_000_000_000
 # A threshold that was passed while no worker ran is still told when it is this old.
 LATE: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=400)
-# So many windows are changed within some 30 ms; a click is given up after COMMIT_MAX_MS.
+# So many windows are changed within some 40 ms; a click is given up after COMMIT_MAX_MS.
 SLICE: Final = 1_000
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -44,8 +44,10 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 # What a window has of its cap. Below what is used a limit cannot go: then nobody else gets in, and
 # that is what was meant.
 _LIMIT: Final = "greatest(used, cap.limit_count)"
-_EARLY: Final = f"used * 100 < cap.alert_percent * {_LIMIT}"
-_DIFFERS: Final = f"(cap_window.limit_count <> {_LIMIT} OR (alerted_at IS NOT NULL AND {_EARLY}))"
+_REACHED: Final = f"used * 100 >= cap.alert_percent * {_LIMIT}"
+_DIFFERS: Final = (
+    f"(cap_window.limit_count <> {_LIMIT} OR (alerted_at IS NOT NULL AND NOT {_REACHED}))"
+)
 
 _DIFFERENT: Final = f"""
 SELECT cap_window.id FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
@@ -65,7 +67,7 @@ FOR UPDATE
 
 _LIMIT_SLICE: Final = f"""
 UPDATE cap_window
-SET limit_count = {_LIMIT}, alerted_at = CASE WHEN NOT {_EARLY} THEN alerted_at END
+SET limit_count = {_LIMIT}, alerted_at = CASE WHEN {_REACHED} THEN alerted_at END
 FROM cap
 WHERE cap.id = cap_window.cap_id AND cap_window.id = ANY(%s) AND {_DIFFERS}
 """
