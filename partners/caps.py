@@ -72,12 +72,14 @@ FROM cap
 WHERE cap.id = cap_window.cap_id AND cap_window.id = ANY(%s) AND {_DIFFERS}
 """
 
+# For a statement with both tables: the window, as it is, has reached its cap's threshold.
+AT_THRESHOLD: Final = "used * 100 >= cap.alert_percent * cap_window.limit_count"
 # Locked in order like every lock on windows; a second sweep waits and then finds them told.
-_NEARLY_FULL: Final = """
+_NEARLY_FULL: Final = f"""
 SELECT cap_window.id, cap.id, cap.offer_id, key, starts_at, used, cap_window.limit_count
 FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
 WHERE alerted_at IS NULL AND cap.active AND (ends_at IS NULL OR ends_at > %s)
-    AND cap_window.limit_count > 0 AND used * 100 >= cap.alert_percent * cap_window.limit_count
+    AND cap_window.limit_count > 0 AND {AT_THRESHOLD}
 ORDER BY cap_window.cap_id, starts_at, key COLLATE "C"
 LIMIT %s
 FOR UPDATE OF cap_window
