@@ -16,13 +16,13 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from network import clock, zones
-from network.countries import COUNTRIES
+from network.countries import COUNTRIES, UnknownCountry
 from network.errors import BadInput, Conflict
 from network.zones import UnknownTimeZone
 from partners import offers, parties
 from partners.actors import Actor
 from partners.applications import UnknownAffiliate
-from partners.links import UnknownLanding
+from partners.landings import UnknownLanding
 from partners.models import Cap, CapWindow, Offer, Role
 
 log = structlog.get_logger(__name__)
@@ -90,12 +90,6 @@ class CapValueUnwanted(BadInput):
     """A cap on the whole offer has no value."""
 
     code = "cap_value_unwanted"
-
-
-class UnknownCountry(BadInput):
-    """A country is a code of ISO 3166, such as DE."""
-
-    code = "unknown_country"
 
 
 class TooManyCaps(Conflict):
