@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from network.errors import BadInput
+
 # With XK, which ISO leaves to its users and everybody who places addresses uses for Kosovo.
 _ISO: Final = """
 AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT
@@ -22,3 +24,9 @@ AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO
 
 COUNTRIES: Final = frozenset(_ISO.split())
 EEA: Final = frozenset(_EEA.split())
+
+
+class UnknownCountry(BadInput):
+    """A country is a code of ISO 3166, such as DE."""
+
+    code = "unknown_country"

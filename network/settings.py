@@ -3,8 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
+from network import zones
 from network.consumers import Consumer
 from network.env import (
     env_bool,
@@ -147,7 +147,7 @@ OWN_QUEUES = {"tracking.deliver_postbacks": "postbacks"}
 
 # --- Business ------------------------------------------------------------------------------------
 
-NETWORK_TIME_ZONE = env_str("NETWORK_TIME_ZONE", "UTC", choices=tuple(available_timezones()))
+NETWORK_TIME_ZONE = env_str("NETWORK_TIME_ZONE", "UTC", choices=tuple(sorted(zones.names())))
 # In the demo somebody sits and watches.
 SETTLE_SECONDS = env_int("SETTLE_SECONDS", 5 if MODE == "demo" else 300)
 WAIT_HOURS = env_int("WAIT_HOURS", 72)

@@ -9,23 +9,21 @@ at a time, since clicks wait for them.
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 import structlog
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
-from network import clock
-from network.countries import COUNTRIES
+from network import clock, zones
+from network.countries import COUNTRIES, UnknownCountry
 from network.errors import BadInput, Conflict
+from network.zones import UnknownTimeZone
 from partners import offers, parties
 from partners.actors import Actor
 from partners.applications import UnknownAffiliate
-from partners.links import UnknownLanding
+from partners.landings import UnknownLanding
 from partners.models import Cap, CapWindow, Offer, Role
-from partners.offers import UnknownTimeZone
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +36,7 @@ LIMIT_MAX: Final = 1_000_000_000_000
 # A threshold that was passed while no worker ran is still told when it is this old.
 LATE: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=400)
-# So many windows are changed within some 30 ms; a click is given up after COMMIT_MAX_MS.
+# So many windows are changed within some 40 ms; a click is given up after COMMIT_MAX_MS.
 SLICE: Final = 1_000
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -46,8 +44,10 @@ _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 # What a window has of its cap. Below what is used a limit cannot go: then nobody else gets in, and
 # that is what was meant.
 _LIMIT: Final = "greatest(used, cap.limit_count)"
-_EARLY: Final = f"used * 100 < cap.alert_percent * {_LIMIT}"
-_DIFFERS: Final = f"(cap_window.limit_count <> {_LIMIT} OR (alerted_at IS NOT NULL AND {_EARLY}))"
+_REACHED: Final = f"used * 100 >= cap.alert_percent * {_LIMIT}"
+_DIFFERS: Final = (
+    f"(cap_window.limit_count <> {_LIMIT} OR (alerted_at IS NOT NULL AND NOT {_REACHED}))"
+)
 
 _DIFFERENT: Final = f"""
 SELECT cap_window.id FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
@@ -67,17 +67,19 @@ FOR UPDATE
 
 _LIMIT_SLICE: Final = f"""
 UPDATE cap_window
-SET limit_count = {_LIMIT}, alerted_at = CASE WHEN NOT {_EARLY} THEN alerted_at END
+SET limit_count = {_LIMIT}, alerted_at = CASE WHEN {_REACHED} THEN alerted_at END
 FROM cap
 WHERE cap.id = cap_window.cap_id AND cap_window.id = ANY(%s) AND {_DIFFERS}
 """
 
+# For a statement with both tables: the window, as it is, has reached its cap's threshold.
+AT_THRESHOLD: Final = "used * 100 >= cap.alert_percent * cap_window.limit_count"
 # Locked in order like every lock on windows; a second sweep waits and then finds them told.
-_NEARLY_FULL: Final = """
+_NEARLY_FULL: Final = f"""
 SELECT cap_window.id, cap.id, cap.offer_id, key, starts_at, used, cap_window.limit_count
 FROM cap_window JOIN cap ON cap.id = cap_window.cap_id
 WHERE alerted_at IS NULL AND cap.active AND (ends_at IS NULL OR ends_at > %s)
-    AND cap_window.limit_count > 0 AND used * 100 >= cap.alert_percent * cap_window.limit_count
+    AND cap_window.limit_count > 0 AND {AT_THRESHOLD}
 ORDER BY cap_window.cap_id, starts_at, key COLLATE "C"
 LIMIT %s
 FOR UPDATE OF cap_window
@@ -88,12 +90,6 @@ class CapValueUnwanted(BadInput):
     """A cap on the whole offer has no value."""
 
     code = "cap_value_unwanted"
-
-
-class UnknownCountry(BadInput):
-    """A country is a code of ISO 3166, such as DE."""
-
-    code = "unknown_country"
 
 
 class TooManyCaps(Conflict):
@@ -149,7 +145,7 @@ def create(
     meant; empty means each for itself. Raises CapValueUnwanted, UnknownAffiliate,
     UnknownCountry, UnknownLanding, UnknownTimeZone, TooManyCaps, OfferEnded.
     """
-    if time_zone not in _zones():
+    if time_zone not in zones.names():
         raise UnknownTimeZone(pointer="/time_zone")
     checked = _value(offer, scope, value, actor) if value else ""
     with transaction.atomic():
@@ -263,9 +259,3 @@ def _value(offer: Offer, scope: str, value: str, actor: Actor) -> str:
     ):
         raise UnknownLanding(pointer="/value")
     return value
-
-
-@cache
-def _zones() -> frozenset[str]:
-    # Not this machine's own, which is another on the next machine.
-    return frozenset(available_timezones() - {"localtime"})

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from network import clock
-from network.errors import Conflict
+from network.errors import BadInput, Conflict
 from partners import offers
 from partners.actors import Actor
 from partners.destinations import check_url
@@ -22,6 +22,12 @@ class TooManyLandings(Conflict):
     """An offer has at most 100 landing pages."""
 
     code = "too_many_landings"
+
+
+class UnknownLanding(BadInput):
+    """The offer has no active landing page with this id."""
+
+    code = "unknown_landing"
 
 
 def visible(actor: Actor) -> QuerySet[Landing]:

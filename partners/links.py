@@ -27,6 +27,7 @@ from partners import link_keys, offers
 from partners.actors import Actor
 from partners.applications import check_open
 from partners.deep_links import deep_link
+from partners.landings import UnknownLanding
 from partners.link_signature import signed_query
 from partners.models import Affiliate, Landing, Link, Offer
 from partners.vocabulary import PARAMETERS, TEXT_MAX, URL_MAX
@@ -55,12 +56,6 @@ class BadDeepLink(BadInput):
     """A deep link leads to one of the hosts that the offer lists, by http or https."""
 
     code = "bad_deeplink"
-
-
-class UnknownLanding(BadInput):
-    """The offer has no active landing page with this id."""
-
-    code = "unknown_landing"
 
 
 class QrTooLong(BadInput):

@@ -119,6 +119,11 @@ def import_ids(rows: Sequence[NewId], dialect: str, *, replace: bool = False) ->
     return Counts(added=len(added), same=len(there) - len(changed), replaced=len(changed))
 
 
+def forget(row: ExternalId) -> None:
+    """Let an id mean nothing: links and reports that name it lead nowhere from now on."""
+    row.delete()
+
+
 def read_csv(lines: Iterable[str]) -> dict[int, NewId]:
     """The rows of a CSV file by the lines on which they end.
 

@@ -1,15 +1,14 @@
 """Offers: drafted by their advertiser, activated, paused, ended; and who gets to see them."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from network import clock
+from network import clock, zones
 from network.errors import BadInput, Conflict, IllegalMove
+from network.zones import UnknownTimeZone
 from partners import goals, targeting
 from partners.actors import Actor
 from partners.destinations import check_url, check_utm, checked_hosts
@@ -35,12 +34,6 @@ class WindowEmpty(BadInput):
     """The minimum from click to conversion is not longer than the click window."""
 
     code = "window_empty"
-
-
-class UnknownTimeZone(BadInput):
-    """A time zone has a name of the IANA list, such as Europe/Sofia."""
-
-    code = "unknown_time_zone"
 
 
 class OfferIncomplete(Conflict):
@@ -157,16 +150,10 @@ def _check(offer: Offer) -> None:
         raise WindowEmpty(pointer="/min_click_to_conversion_s")
     if offer.targeting is not None:
         targeting.validate(offer.targeting, "/targeting")
-    if offer.time_zone not in _time_zones():
+    if offer.time_zone not in zones.names():
         raise UnknownTimeZone(pointer="/time_zone")
     offer.deep_link_hosts = checked_hosts(offer.deep_link_hosts, pointer="/deep_link_hosts")
     check_utm(offer.utm, pointer="/utm")
-
-
-@lru_cache(maxsize=1)
-def _time_zones() -> set[str]:
-    """Read from many files, so once."""
-    return available_timezones()
 
 
 def _check_complete(offer: Offer) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +11,6 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, Connection
 
-from network import clock
 from partners import snapshot
 from partners.snapshot import Snapshot
 
@@ -34,8 +32,6 @@ class Watcher:
 
     def __init__(self, conninfo: str) -> None:
         self.snapshot: Snapshot | None = None
-        # When the present snapshot was read or patched.
-        self.loaded_at: datetime | None = None
         self._reader = _Reader(conninfo)
         self._conninfo = conninfo
         self._stir = asyncio.Event()
@@ -130,7 +126,6 @@ class Watcher:
             if self.snapshot is None or row != self.snapshot.stamp:
                 # On a thread and a connection of its own: clicks go on meanwhile.
                 self.snapshot = await asyncio.to_thread(self._reader.latest, self.snapshot)
-                self.loaded_at = clock.now()
                 if self._reader.remains:
                     await asyncio.to_thread(self._reader.let_go)
             self._current_s = looked_s

@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 
 from tests import environment, sharing
+from tests.browser import Browser, browser
 from tests.clock import Clock
 from tests.databases import Databases, with_database
 
@@ -112,3 +113,10 @@ def clock() -> Iterator[Clock]:
     path = Path(os.environ["CLOCK_FILE"])
     yield Clock(path)
     path.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real Chromium; without one the test is skipped."""
+    with browser(tmp_path_factory.mktemp("chromium")) as running:
+        yield running

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import F, Model
 
 from network import clock
+from partners import places
 from partners.models import (
     Advertiser,
     Affiliate,
@@ -38,6 +39,7 @@ _numbers = count(1)
 
 # Far enough back for anything that a test moves its clock to.
 EVER = datetime.fromisoformat("1990-01-01T00:00:00+00:00")
+NOON = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
 PASSWORD = "correct horse battery"
 REPORT_TOKEN = "token-of-{code}"
 
@@ -199,6 +201,25 @@ def make_cap(offer: Offer | None = None, limit: int = 10, **fields: Any) -> Cap:
     """A cap on the whole offer, a day in UTC."""
     given = {"scope": "offer", "period": "day", "created_at": clock.now()}
     return Cap.objects.create(offer=offer or make_offer(), limit_count=limit, **(given | fields))
+
+
+def claims_of(
+    *caps: Cap,
+    affiliate_id: int = 7,
+    source: str = "",
+    country: str = "",
+    landing_id: int = 0,
+    at: datetime = NOON,
+) -> tuple[places.Claim, ...]:
+    """What a click claims of these caps, at noon of one day unless told otherwise."""
+    return places.claims(
+        caps,
+        affiliate_id=affiliate_id,
+        source=source,
+        country=country,
+        landing_id=landing_id,
+        at=at,
+    )
 
 
 def make_smart_link(

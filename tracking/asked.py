@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tracking.responses import Scope
+from network.errors import Malformed, TooLarge
+from tracking.responses import Receive, Scope
 
 _FORWARDED = b"x-forwarded-for"
 
@@ -32,3 +33,21 @@ def asked(scope: Scope) -> Asked:
 def once_more(name: bytes, before: bytes, value: bytes) -> bytes:
     """What a header says that comes twice: the last, but every hop of X-Forwarded-For."""
     return before + b"," + value if name == _FORWARDED else value
+
+
+async def read_body(receive: Receive, bytes_max: int, too_large: type[TooLarge]) -> bytes:
+    """The whole body.
+
+    Raises `too_large` as soon as it is longer than `bytes_max`, whatever its declared length, and
+    Malformed where its sender leaves before the end.
+    """
+    body, more = b"", True
+    while more:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            raise Malformed("The body ended early.")
+        body += part.get("body", b"")
+        if len(body) > bytes_max:
+            raise too_large()
+        more = part.get("more_body", False)
+    return body

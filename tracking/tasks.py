@@ -103,15 +103,7 @@ def drop_partitions() -> int:
 @app.task(name="tracking.mark_repeats")
 def mark_repeats() -> int:
     """Find out which clicks are a visitor's first of the day."""
-    now = clock.now()
-    plain = _plain()
-    with plain.cursor() as cursor:
-        days = repeats.due(cursor, now.date())
-    marked = 0
-    for day in days:
-        with transaction.atomic(), plain.cursor() as cursor:
-            marked += repeats.mark(cursor, day, now)
-    return marked
+    return repeats.sweep(_plain(), clock.now())
 
 
 @app.task(name="tracking.learn_smart_links")

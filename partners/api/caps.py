@@ -146,12 +146,12 @@ class CapViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, _Caps):
     filterset_class = CapFilter
     roles = {"list": Role.values, "retrieve": Role.values, "partial_update": _WRITERS}
     scope = {"list": "offers:read", "retrieve": "offers:read", "partial_update": "offers:write"}
-    # The limit goes to its windows a few at a time, or clicks would wait for all of them.
+    # The limit goes to its windows a thousand at a time, or clicks would wait for all of them.
     in_parts = ("partial_update",)
 
     @extend_schema(request=CapChange, responses=CapOutput)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change the limit at once, the threshold, or switch the cap off and on.
+        """Change the limit, the threshold, or switch the cap off and on.
 
         The answer says that all open windows have the new limit. Without one, ask again.
         """

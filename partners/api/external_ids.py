@@ -91,7 +91,7 @@ class ExternalIdViews(mixins.ListModelMixin, Resource):
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
         """Forget an id: links and reports that name it lead nowhere from now on."""
-        self.get_object().delete()
+        moved.forget(self.get_object())
         return Response(status=204)
 
 

@@ -151,16 +151,8 @@ def _work() -> None:
         funds.flip_funded(cursor)
     while deliveries.consume():
         pass
-    _tell_repeats()
+    repeats.sweep(connection.connection, clock.now())
     while commissions.accrue():
         pass
     while commissions.release():
         pass
-
-
-def _tell_repeats() -> None:
-    """Find out which clicks are a visitor's first of the day."""
-    now = clock.now()
-    with connection.connection.cursor() as cursor:
-        for day in repeats.due(cursor, now.date()):
-            repeats.mark(cursor, day, now)

@@ -9,7 +9,7 @@ from typing import Final
 from django.db import connection
 
 from network.clock import EPOCH
-from partners import places
+from partners import caps, places
 from partners.places import Full, Places, Windows
 from partners.snapshot import Link, Snapshot
 from payouts.demo.crowd import Crowd, Guest
@@ -39,10 +39,9 @@ VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (cap_id, starts_at, key) DO UPDATE SET used = excluded.used
 """
 # As `caps.alert` does, but for its word in the log: nobody need hear now of what is long ago.
-_ALERT: Final = """
+_ALERT: Final = f"""
 UPDATE cap_window SET alerted_at = %s FROM cap
-WHERE cap.id = cap_id AND alerted_at IS NULL
-    AND used * 100 >= alert_percent * cap_window.limit_count
+WHERE cap.id = cap_id AND alerted_at IS NULL AND {caps.AT_THRESHOLD}
 """
 
 

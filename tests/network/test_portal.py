@@ -112,21 +112,6 @@ def test_the_portal_asks_for_addresses_that_the_api_has():
         resolve(f"/api/v1/{path}")
 
 
-def test_an_amount_stays_on_one_line():
-    style = (STATIC / "style.css").read_text()
-    (tile,) = re.findall(r"^\.tiles dd \{(.*?)\}", style, re.DOTALL | re.MULTILINE)
-    assert "white-space: nowrap" in tile
-    assert "--longest" in (STATIC / "tiles.js").read_text()
-
-
-def test_a_chart_of_nothing_says_so():
-    assert "if (!values.some(Boolean)) return" in (STATIC / "chart.js").read_text()
-    trend = (STATIC / "trend.js").read_text()
-    calls = re.findall(r"^  return chart\(\{$(.*?)^  \}\);$", trend, re.DOTALL | re.MULTILINE)
-    assert calls
-    assert [call for call in calls if "none: " not in call] == []
-
-
 def test_the_demo_network_shows_its_log_ins_and_no_keys(demo):
     assert json.loads(demo_of_page() or "") == [LOGIN]
 

@@ -254,6 +254,7 @@ def test_an_affiliate_sees_what_its_links_need(acme, alice):
         ({"targeting": "all"}, "/targeting", "targeting_invalid"),
         ({"time_zone": "Europe/Atlantis"}, "/time_zone", "unknown_time_zone"),
         ({"time_zone": "../etc/passwd"}, "/time_zone", "unknown_time_zone"),
+        ({"time_zone": "localtime"}, "/time_zone", "unknown_time_zone"),
         ({"link_signing": "sometimes"}, "/link_signing", "invalid_choice"),
         ({"deep_link_hosts": ["a.example", "*.com"]}, "/deep_link_hosts/1", "host_invalid"),
         ({"deep_link_hosts": ["https://a.example"]}, "/deep_link_hosts/0", "host_invalid"),

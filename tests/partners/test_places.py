@@ -10,19 +10,9 @@ from django.db import IntegrityError, connection
 from partners import places
 from partners.models import CapWindow
 from tests import factories
+from tests.factories import claims_of
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-
-def claims_of(*caps, affiliate_id=7, source="", country="", landing_id=0, at=NOW):
-    return places.claims(
-        caps,
-        affiliate_id=affiliate_id,
-        source=source,
-        country=country,
-        landing_id=landing_id,
-        at=at,
-    )
 
 
 def settle(url, clicks):

@@ -13,7 +13,7 @@ from django.db import connection
 from partners import caps, places
 from partners.models import CapWindow
 from tests import factories
-from tests.partners.test_places import claims_of
+from tests.factories import claims_of
 from tests.running import eventually
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)

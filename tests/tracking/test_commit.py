@@ -10,7 +10,7 @@ from psycopg.rows import scalar_row
 from partners import places
 from partners.models import CapWindow
 from tests import factories
-from tests.partners.test_places import claims_of
+from tests.factories import claims_of
 from tracking.clicks.commit import commit
 
 ONE, TWO = "COPY one FROM STDIN", "COPY two FROM STDIN"

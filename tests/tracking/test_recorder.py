@@ -13,7 +13,7 @@ from network import clock
 from network.errors import Unavailable
 from partners.models import CapWindow
 from tests import factories
-from tests.partners.test_places import claims_of
+from tests.factories import claims_of
 from tests.tracking import spooled
 from tests.tracking.trackers import tell
 from tests.tracking.visits import make_line
@@ -155,7 +155,7 @@ def test_a_click_that_one_cap_refuses_leaves_the_counter_of_the_other_alone(fres
         fresh_db.url, tmp_path, capped(wide, narrow), capped(wide), capped(narrow), capped(wide)
     )
     assert [each.outcome for each in told] == ["cap_offer", "ok", "cap_offer", "ok"]
-    told, _ = record(fresh_db.url, tmp_path, *[capped(wide)] * 1, capped(wide), entry())
+    told, _ = record(fresh_db.url, tmp_path, capped(wide), capped(wide), entry())
     assert [each.outcome for each in told] == ["ok", "cap_offer", "ok"]
     used = CapWindow.objects.order_by("cap_id").values_list("used", flat=True)
     assert list(used) == [5, 1]

@@ -252,6 +252,7 @@ def test_no_name_becomes_a_formula(olga):
         "to=0001-01-01",
         "tz=Mars/Base",
         "tz=../etc/passwd",
+        "tz=localtime",
         "offer=x",
         f"offer={2**63}",
         "limit=5",

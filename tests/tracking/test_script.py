@@ -10,7 +10,6 @@ import pytest
 
 from network.ids import uuid7
 from tests import factories
-from tests.browser import browser
 from tests.running import eventually
 from tests.tracking.servers import serve
 from tracking.clicks import ids
@@ -71,12 +70,6 @@ class Shop:
     def url(self) -> str:
         """By a name of its own: another site than 127.0.0.1, where the tracker is."""
         return f"http://localhost:{self.server.server_port}"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("chromium")) as running:
-        yield running
 
 
 @pytest.fixture

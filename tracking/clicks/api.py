@@ -11,12 +11,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_field, extend_sch
 from rest_framework import mixins, serializers
 
 from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
-from network.countries import COUNTRIES
+from network.countries import COUNTRIES, UnknownCountry
 from network.errors import default_message
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.api.schema import by_role
-from partners.caps import UnknownCountry
 from partners.facts import DEVICES
 from partners.models import Role
 from tracking.clicks import ids, repeats, signing

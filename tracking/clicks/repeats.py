@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 
 # How a statement that reads `click` finds, as `first_click`, what the sweep knows of its visitor.
 OF_VISITOR: Final = """
@@ -51,6 +51,16 @@ _FORGET: Final = "DELETE FROM first_click WHERE day < %s"
 _FORGET_MARKS: Final = """
 DELETE FROM first_click_mark WHERE day < %s AND day < (SELECT max(day) FROM first_click_mark)
 """
+
+
+def sweep(connection: Connection[Any], now: datetime) -> int:
+    """Look through the days that are due, each in a transaction; how many visitors were new."""
+    marked = 0
+    with connection.cursor() as cursor:
+        for day in due(cursor, now.date()):
+            with connection.transaction():
+                marked += mark(cursor, day, now)
+    return marked
 
 
 def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:

@@ -8,10 +8,11 @@ from uuid import UUID
 import structlog
 
 from network import clock
-from network.errors import Malformed, MethodNotAllowed, PeractionError, Unauthenticated, Unavailable
+from network.errors import MethodNotAllowed, PeractionError, Unauthenticated, Unavailable
 from network.ids import uuid7
 from partners.snapshot import Snapshot
 from partners.watcher import Watcher
+from tracking.asked import read_body
 from tracking.batches import Batches
 from tracking.conversions import dialects, evidence, message
 from tracking.conversions.answers import Answer, tell_error
@@ -131,21 +132,6 @@ async def _message(scope: Scope, receive: Receive, dialect: Dialect) -> Message:
         path=scope["path"],
         query=scope["query_string"],
         headers=headers,
-        body=await _body(receive),
+        body=await read_body(receive, BODY_MAX, BodyTooLarge),
         names=dialect.names,
     )
-
-
-async def _body(receive: Receive) -> bytes:
-    """The whole body. BodyTooLarge as soon as it is, whatever its declared length."""
-    body = b""
-    more = True
-    while more:
-        part = await receive()
-        if part["type"] == "http.disconnect":
-            raise Malformed("The body ended early.")
-        body += part.get("body", b"")
-        if len(body) > BODY_MAX:
-            raise BodyTooLarge()
-        more = part.get("more_body", False)
-    return body

@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from network import clock
+from network import clock, zones
 from network.api.parameters import day_parameter, id_parameter, parameter
 from network.errors import BadInput, InvalidParameter
 from partners.actors import Actor
@@ -137,7 +137,6 @@ def _group(text: str) -> tuple[str, ...]:
 
 
 def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (KeyError, OSError, ValueError):
-        raise ValueError("A zone is a name of the IANA database, such as Europe/Berlin.") from None
+    if text not in zones.names():
+        raise ValueError("A zone is a name of the IANA database, such as Europe/Berlin.")
+    return ZoneInfo(text)

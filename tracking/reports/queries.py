@@ -17,7 +17,7 @@ STATUSES: Final = tuple(Conversion.Status.values)
 class Dimension(NamedTuple):
     """What a report groups by: its column for clicks and for conversions, its name if it has one.
 
-    `label` is what the name is called in the answer.
+    `label` is what the name is called in the answer; `kind` is int for an id, date for a day.
     """
 
     of_click: str
@@ -25,6 +25,7 @@ class Dimension(NamedTuple):
     label: str = ""
     name: str = "NULL"
     join: str = ""
+    kind: type[int] | type[date] = int
 
 
 # Clicks belong to no goal: by goal they stand in a row without one, so that sums stay right. Days
@@ -54,6 +55,7 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "day": Dimension(
         "width_bucket(click.ts, %(midnights)s::timestamptz[])",
         "width_bucket(conversion.received_at, %(midnights)s::timestamptz[])",
+        kind=date,
     ),
 }
 

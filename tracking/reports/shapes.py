@@ -1,5 +1,6 @@
 """What a report looks like to each role: the description of what `reports` answers."""
 
+from datetime import date
 from typing import Any
 
 from rest_framework import serializers
@@ -8,11 +9,13 @@ from network.api.fields import MoneyOf
 from partners.api.schema import by_role
 from tracking.reports.queries import DIMENSIONS, STATUSES
 
+_Field = serializers.Field[Any, Any, Any, Any]
+
 
 class CountsByStatus(serializers.Serializer[Any]):
     """How many conversions are in each state."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, _Field]:
         """A number for each state."""
         return {status: serializers.IntegerField(read_only=True) for status in STATUSES}
 
@@ -21,20 +24,29 @@ def _money(name: str) -> MoneyOf:
     return MoneyOf(f"{name}_micros", allow_null=True)
 
 
+def _dimensions() -> dict[str, _Field]:
+    """The id or the day of each dimension, and its name; null for what belongs to none."""
+    fields: dict[str, _Field] = {}
+    for name, dimension in DIMENSIONS.items():
+        if dimension.kind is date:
+            fields[name] = serializers.DateField(required=False)
+        else:
+            fields[name] = serializers.IntegerField(required=False, allow_null=True)
+        if dimension.label:
+            fields[dimension.label] = serializers.CharField(required=False, allow_null=True)
+    return fields
+
+
 class _Line(serializers.Serializer[Any]):
-    # Those that were asked for as groups; null for what belongs to none.
-    offer = serializers.IntegerField(required=False, allow_null=True)
-    offer_name = serializers.CharField(required=False, allow_null=True)
-    affiliate = serializers.IntegerField(required=False, allow_null=True)
-    affiliate_name = serializers.CharField(required=False, allow_null=True)
-    goal = serializers.IntegerField(required=False, allow_null=True)
-    goal_code = serializers.CharField(required=False, allow_null=True)
-    day = serializers.DateField(required=False)
     currency = serializers.CharField(read_only=True, allow_null=True)
     clicks = serializers.IntegerField(read_only=True)
     valid_clicks = serializers.IntegerField(read_only=True)
     unique_clicks = serializers.IntegerField(read_only=True)
     conversions = CountsByStatus(read_only=True)
+
+    def get_fields(self) -> dict[str, _Field]:
+        """With the dimensions, of which a line has those that were asked for as groups."""
+        return {**_dimensions(), **super().get_fields()}
 
 
 class ReportLineForAffiliate(_Line):
@@ -67,7 +79,7 @@ class _Report(serializers.Serializer[Any]):
         help_text="Later clicks, and later decisions on earlier ones, are not in it.",
     )
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    def get_fields(self) -> dict[str, _Field]:
         """With `from`, which a class body cannot name."""
         return {"from": serializers.DateField(read_only=True), **super().get_fields()}
 

@@ -46,14 +46,15 @@ class DirectClicks:
         code = query.clean(scope["path"][len(PREFIX) :], CODE_MAX)
         raw_query: bytes = scope["query_string"]
         params = query.parse(raw_query)
-        host = _page_host(scope)
+        fetch = asked(scope)
+        host = _page_host(fetch)
         link = await self._clicks.link(code)
         if link is not None and host is not None and _leads_to(link, host):
             params.pop("deep_link", None)
         else:
             # The port is the page's own business.
             params["deep_link"] = f"https://{host}/" if host else "null"
-        click = _asked(scope, _referrer(raw_query))
+        click = _as_redirected(fetch, _referrer(raw_query))
         return await self._clicks.take(click, code, said(params), looked_up=True)
 
 
@@ -63,10 +64,9 @@ def _leads_to(link: Link, host: str) -> bool:
     return any(host == _host(page) for page in pages)
 
 
-def _page_host(scope: Scope) -> str | None:
+def _page_host(fetch: Asked) -> str | None:
     """The host of the page that asks, as its browser tells it; None for no page at all."""
-    headers = dict(scope["headers"])
-    said: bytes = headers.get(b"origin") or headers.get(b"referer") or b""
+    said = fetch.headers.get(b"origin") or fetch.headers.get(b"referer") or b""
     return _host(said.decode("utf-8", "replace"))
 
 
@@ -84,8 +84,7 @@ def _referrer(raw_query: bytes) -> bytes:
     return b""
 
 
-def _asked(scope: Scope, referrer: bytes) -> Asked:
+def _as_redirected(fetch: Asked, referrer: bytes) -> Asked:
     """The request as if its visitor had followed a redirect, without what only a fetch tells."""
-    said = asked(scope)
-    headers = {name: value for name, value in said.headers.items() if name not in _OF_THE_FETCH}
-    return said._replace(headers={**headers, b"referer": referrer} if referrer else headers)
+    headers = {name: value for name, value in fetch.headers.items() if name not in _OF_THE_FETCH}
+    return fetch._replace(headers={**headers, b"referer": referrer} if referrer else headers)

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from typing import Final
 
-from network.errors import BadInput, Malformed, MethodNotAllowed, PeractionError, TooLarge, document
+from network.errors import BadInput, MethodNotAllowed, PeractionError, TooLarge, document
 from network.ids import uuid7
+from tracking.asked import read_body
 from tracking.clicks import ids, query
 from tracking.clicks.recorder import Recorder
 from tracking.responses import NO_STORE, Header, Receive, Scope, Send, content, json
@@ -63,7 +64,7 @@ class Events:
             raise MethodNotAllowed()
         told = scope["query_string"]
         if scope["method"] == "POST":
-            told = await _body(receive)
+            told = await read_body(receive, BODY_MAX, TooLarge)
         fields = _read(told)
         click_id = ids.read(fields.get("click_id", ""))
         if click_id is None:
@@ -103,16 +104,3 @@ def _path(said: str) -> str:
     """The path alone: a query and a fragment hold what people have typed."""
     path = _ORIGIN.sub("", _FRAGMENT_OR_QUERY.split(said, maxsplit=1)[0], count=1)
     return path[:PATH_MAX] if path.startswith("/") else f"/{path}"[:PATH_MAX]
-
-
-async def _body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        part = await receive()
-        if part["type"] == "http.disconnect":
-            raise Malformed("The body ended early.")
-        body += part.get("body", b"")
-        if len(body) > BODY_MAX:
-            raise TooLarge()
-        more = part.get("more_body", False)
-    return body
