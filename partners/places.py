@@ -8,7 +8,7 @@
     full.learn(windows)
 
 `taking` takes as many places as the batch claims, or as there are, by the SQL function
-`take_places` (migration 0010_take_places_together). Rarely that will not do: a window is new, so
+`take_places_together` (migration 0010). Rarely that will not do: a window is new, so
 that `taken` knows none, or a click that one cap refuses leaves places unused that it claimed in
 another. Then the batch goes the long way, with `begin` and `commit` around `reserve` and the COPY.
 
@@ -177,7 +177,7 @@ def taking(connection: AsyncConnection[Any], wanted: Wanted) -> str:
     keys = Literal(array([_storable(claim[2]) for claim in wanted]))
     places = ",".join(map(str, wanted.values()))
     return (
-        f"SELECT take_places('{{{caps}}}', '{{{starts}}}', {keys.as_string(connection)},"
+        f"SELECT take_places_together('{{{caps}}}', '{{{starts}}}', {keys.as_string(connection)},"
         f" '{{{places}}}')"
     )
 

@@ -10,9 +10,11 @@ from django.db import migrations
 # window is asked for one row of the list after the other. A batch that had to wait reads the row as
 # it has become. After that nobody else changes the rows, and the order of the update is free.
 #
+# `take_places` stays, since trackers that ask for it go on until each of them is replaced.
+#
 # The plan is made once for all sizes of table and list, so it must not be one for small tables.
 TAKE = """
-CREATE OR REPLACE FUNCTION take_places(
+CREATE FUNCTION take_places_together(
     caps bigint[], starts timestamptz[], keys text[], wanted bigint[]
 ) RETURNS bigint[] LANGUAGE plpgsql
 SET search_path = public, pg_temp SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
@@ -47,4 +49,4 @@ END $$;
 class Migration(migrations.Migration):
     dependencies = [("partners", "0009_take_places")]
 
-    operations = [migrations.RunSQL(TAKE, migrations.RunSQL.noop)]
+    operations = [migrations.RunSQL(TAKE, "DROP FUNCTION take_places_together")]

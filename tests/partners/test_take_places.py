@@ -106,7 +106,9 @@ def test_whatever_text_there_is_comes_back_as_it_was(fresh_db):
         async with await psycopg.AsyncConnection.connect(fresh_db.url, autocommit=True) as own:
             for each in texts:
                 wanted = {(1, NOW, text, None): 1 for text in each}
-                statement = places.taking(own, wanted).replace("take_places", "as_they_are")
+                statement = places.taking(own, wanted).replace(
+                    "take_places_together", "as_they_are"
+                )
                 cursor = await own.execute(statement.encode(), prepare=False)
                 assert (await cursor.fetchone())[0] == list(each)
 

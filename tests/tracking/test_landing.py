@@ -190,6 +190,24 @@ def test_a_deep_link_tells_the_shop_what_its_landing_page_would_be_told(url, pag
     assert deep_landing(url, page, VALUES) == expected
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "from=me",
+        "FROM=me",
+        "fr%6Fm=me",
+        "from%20=me",
+        "+from=me",
+        "x=1;from=me",
+        "from",
+        "From;x=1",
+    ],
+)
+def test_no_deep_link_says_who_it_comes_from(forged):
+    url = deep_landing(f"https://shop.example/p?{forged}&size=xl", PAGE, VALUES)
+    assert urlsplit(url).query == "size=xl&cid=ID-1&from=alice"
+
+
 def test_a_deep_link_gets_the_parameters_that_it_does_not_have():
     url = deep_landing("https://shop.example/p?utm_source=mine", PAGE, VALUES, UTM)
     query = "utm_source=mine&cid=ID-1&from=alice&utm_campaign=alice%20%26%20co"

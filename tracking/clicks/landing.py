@@ -79,13 +79,24 @@ def deep_landing(
     """
     base, mark, fragment = url.partition("#")
     base, _, query = base.partition("?")
-    given = [(decoded(pair.partition("=")[0]), pair) for pair in query.split("&") if pair]
+    given = [(_names(pair), pair) for pair in query.split("&") if pair]
     added = _carried(page, utm, bool(values.get(_CLICK_ID)))
-    reserved = {_CLICK_ID, *[name for name, ours, _ in added if ours]}
-    names = {name for name, _ in given} - reserved
-    pairs = [pair for name, pair in given if name not in reserved]
-    pairs += [_filled(parts, values, at) for name, _, parts in added if name not in names]
+    reserved = {_CLICK_ID, *[_folded(name) for name, ours, _ in added if ours]}
+    kept = [(names, pair) for names, pair in given if reserved.isdisjoint(names)]
+    names = {names[0] for names, _ in kept}
+    pairs = [pair for _, pair in kept]
+    pairs += [_filled(parts, values, at) for name, _, parts in added if _folded(name) not in names]
     return base + ("?" + "&".join(pairs) if pairs else "") + mark + fragment
+
+
+def _names(pair: str) -> list[str]:
+    """What a parameter may be called by shops, some of which also divide at `;`."""
+    return [_folded(decoded(part.partition("=")[0])) for part in pair.split(";")]
+
+
+def _folded(name: str) -> str:
+    """A parameter's name as the least careful of shops reads it."""
+    return name.strip().casefold()
 
 
 def fallback(url: str, values: Values, *, at: datetime | None = None) -> str:
