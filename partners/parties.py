@@ -223,4 +223,5 @@ def _add_first(organisation: Organisation, role: Role, person: NewPerson | None)
             email=person.email,
             name=person.name,
             password=person.password,
+            at="/person",
         )
