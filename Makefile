@@ -7,6 +7,8 @@ MANAGE := MODE=test .venv/bin/python -W ignore::RuntimeWarning manage.py
 # makemigrations asks a database for its history: this one is known to be away at once.
 NOWHERE := "postgresql://nobody@/none?host=/nowhere"
 PACKAGES := network partners tracking payouts
+# Where `make run` keeps its data.
+STATE_DIR ?= var
 # How many workers share the tests; each has a PostgreSQL of its own. 0 is none, for a debugger.
 TEST_WORKERS ?= 2
 # The programs of the oldest PostgreSQL that is tried.
@@ -21,7 +23,7 @@ export PYTHONUTF8 := 1
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-run: ## Servers, demo network, tracker, web and jobs, until Ctrl-C (WEB_PORT=, TRACKER_PORT=)
+run: ## Servers, demo network, tracker, web and jobs, until Ctrl-C (WEB_PORT=, TRACKER_PORT=, STATE_DIR=)
 	@bin/setup run
 	@.venv/bin/python -m network.stack
 
@@ -63,5 +65,6 @@ clean: ## Delete the data of `make run`, wherever they are
 	@.venv/bin/python -m network.stack --discard
 
 manage: ## A management command against the running stack: CMD="verify_ledger"
-	@test -f var/run/environment || { echo "Nothing has run yet: make run"; exit 2; }
-	@. var/run/environment && .venv/bin/python manage.py $(CMD)
+	@test -x .venv/bin/python || { echo "Nothing has run yet: make run"; exit 2; }
+	@.venv/bin/python -m network.stack --running
+	@. "$(abspath $(STATE_DIR))/run/environment" && .venv/bin/python manage.py $(CMD)

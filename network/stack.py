@@ -104,12 +104,30 @@ class Stack:
             say("All stopped; the data stay.")
 
     def discard(self) -> None:
-        """Delete the state and everything that belongs to it elsewhere."""
+        """Delete the state and everything that belongs to it elsewhere.
+
+        EmbeddedError for a directory that `make run` has never used: it is somebody's own.
+        """
+        if not self._state.exists():
+            return
+        if not (self._state / "run.lock").exists():
+            raise EmbeddedError(f"{self._state} holds nothing of `make run`.")
         with self._alone():
             end_leftovers(self._state)
             EmbeddedPostgres(self._state).discard()
             EmbeddedValkey(self._state).discard()
             shutil.rmtree(self._state)
+
+    def runs(self) -> bool:
+        """Whether a `make run` works on this state directory at present."""
+        try:
+            with (self._state / "run.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            pass
+        return False
 
     def _listen(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -308,14 +326,20 @@ class Stack:
 def main() -> int:
     """The command line of `python -m network.stack`; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m network.stack", description=__doc__)
-    parser.add_argument("--state", type=Path, default=Path("var"), help="where everything is kept")
+    state = Path(os.environ.get("STATE_DIR") or "var")
+    parser.add_argument("--state", type=Path, default=state, help="where everything is kept")
     parser.add_argument("--no-seed", action="store_true", help="leave the demo network out")
     parser.add_argument("--discard", action="store_true", help="delete everything instead")
+    parser.add_argument("--running", action="store_true", help="only say if nothing is running")
     options = parser.parse_args()
     try:
         stack = Stack(options.state, os.environ, seed=not options.no_seed)
         if options.discard:
             stack.discard()
+            return 0
+        if options.running:
+            if not stack.runs():
+                raise EmbeddedError("Nothing is running: start it with `make run`.")
             return 0
         return stack.run()
     except EmbeddedError as error:

@@ -70,7 +70,11 @@ _ANY_TEXT: Final = (_printable, f"a text of 1 to {TEXT_MAX} printable characters
 _REGION: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}")
 _TEXTS: Final[Mapping[str, _Text]] = {
-    "country": _Text("geo_country", COUNTRIES.__contains__, "a country's two capitals, such as DE"),
+    "country": _Text(
+        "geo_country",
+        COUNTRIES.__contains__,
+        "a two-letter code of ISO 3166 in capitals, such as DE",
+    ),
     "region": _Text("geo_region", _REGION.fullmatch, "a region of ISO 3166-2, such as DE-BY"),
     "device": _Text("device_type", *_one_of(DEVICES)),
     "os": _Text("os", *_ANY_TEXT),

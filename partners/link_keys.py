@@ -34,7 +34,7 @@ class TooManyLinkKeys(Conflict):
 
 
 class LinkKeyMissing(Conflict):
-    """Signing a link needs a live link key first."""
+    """Signing a link needs a live link key first: POST /api/v1/link-keys."""
 
     code = "link_key_missing"
 

@@ -41,7 +41,7 @@ TRIES: Final = 5
 
 
 class NotApproved(Forbidden):
-    """This offer wants an approved application before links are given."""
+    """This offer gives links to whom it let in: apply by POST /api/v1/offers/{id}/applications."""
 
     code = "not_approved"
 

@@ -159,5 +159,12 @@ def _check(offer: Offer) -> None:
 def _check_complete(offer: Offer) -> None:
     priced = Terms.objects.filter(goal=OuterRef("pk"), affiliate=None)
     its_goals = Goal.objects.filter(offer=offer)
-    if not its_goals.filter(is_default=True).exists() or its_goals.filter(~Exists(priced)).exists():
-        raise OfferIncomplete()
+    if not its_goals.filter(is_default=True).exists():
+        raise OfferIncomplete(
+            f"The offer has no goal: POST one to /api/v1/offers/{offer.pk}/goals."
+        )
+    if unpriced := its_goals.filter(~Exists(priced)).order_by("pk").first():
+        raise OfferIncomplete(
+            f"The goal {unpriced.code!r} has no terms for everybody: "
+            f"POST them to /api/v1/goals/{unpriced.pk}/terms."
+        )

@@ -132,7 +132,10 @@ def change(party: Advertiser | Affiliate, **changes: str) -> None:
 
 
 def rotate_report_token(advertiser: Advertiser) -> str:
-    """A new report token, shown once; the old one ends at once. NoReportToken without tokens."""
+    """A new report token, shown once; the old one ends when the trackers know.
+
+    NoReportToken without tokens.
+    """
     token = secrets.token_urlsafe(32)
     digest = crypto.digest(token)
     by_token = Advertiser.objects.filter(pk=advertiser.pk, report_auth=Advertiser.ReportAuth.TOKEN)
@@ -220,4 +223,5 @@ def _add_first(organisation: Organisation, role: Role, person: NewPerson | None)
             email=person.email,
             name=person.name,
             password=person.password,
+            at="/person",
         )

@@ -85,15 +85,22 @@ def change_password(*, user: User, old: str, new: str) -> None:
 
 
 def add_member(
-    *, organisation: Organisation, role: Role, email: str, name: str = "", password: str = ""
+    *,
+    organisation: Organisation,
+    role: Role,
+    email: str,
+    name: str = "",
+    password: str = "",
+    at: str = "",
 ) -> Membership:
     """Give a person a role in an organisation; a person not known yet is created with the password.
 
-    Raises RoleDoesNotFit, AlreadyMember, PasswordMissing, PasswordWeak, PersonExists.
+    `at` is the JSON pointer of where the person stood in the input. Raises RoleDoesNotFit,
+    AlreadyMember, PasswordMissing, PasswordWeak, PersonExists.
     """
     _check_role(organisation, role)
     with transaction.atomic():
-        user = _person(email=email.lower(), name=name, password=password)
+        user = _person(email=email.lower(), name=name, password=password, at=at)
         try:
             with transaction.atomic():
                 return Membership.objects.create(
@@ -110,21 +117,22 @@ def remove_member(membership: Membership, *, actor: Actor) -> None:
     membership.delete()
 
 
-def _person(*, email: str, name: str, password: str) -> User:
+def _person(*, email: str, name: str, password: str, at: str) -> User:
+    pointer = f"{at}/password"
     known = User.objects.filter(email=email).first()
     if known is not None:
         if password:
-            raise PersonExists(pointer="/password")
+            raise PersonExists(pointer=pointer)
         return known
     if not password:
-        raise PasswordMissing(pointer="/password")
-    _check_strength(password, User(email=email, name=name), pointer="/password")
+        raise PasswordMissing(pointer=pointer)
+    _check_strength(password, User(email=email, name=name), pointer=pointer)
     try:
         with transaction.atomic():
             return User.objects.create_user(email, password, name=name)
     except IntegrityError as error:
         # Created by another request since we looked.
-        raise PersonExists(pointer="/password") from error
+        raise PersonExists(pointer=pointer) from error
 
 
 def _check_role(organisation: Organisation, role: Role) -> None:

@@ -1,5 +1,6 @@
 """Payout runs: locked with a hash of their content, approved by a second person, or cancelled."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -16,6 +17,16 @@ from payouts.refusals import ClawedBack, ContentChanged, PayeeChanged, translate
 
 log = structlog.get_logger(__name__)
 State = PayoutRun.State
+
+# What comes after each state, by which call.
+_NEXT: Final[Mapping[str, str]] = {
+    State.DRAFT: "Next is POST /api/v1/payout-runs/{id}/lock.",
+    State.LOCKED: "Next is POST /api/v1/payout-runs/{id}/approve, by another person.",
+    State.APPROVED: "Next is POST /api/v1/payout-runs/{id}/file.",
+    State.DISPATCHING: "Next is POST /api/v1/payout-runs/{id}/settle.",
+    State.DONE: "It is over: POST /api/v1/payout-runs builds another.",
+    State.CANCELLED: "It is over: POST /api/v1/payout-runs builds another.",
+}
 
 # Everything that moves a run or its payouts locks its row first, and only then looks at it.
 _LOCK_ROW: Final = """
@@ -74,7 +85,11 @@ def lock_row(cursor: CursorWrapper, run_id: int, *states: str) -> PayoutRun:
         raise NotFound()
     state, currency, maker_id, sha256 = row
     if state not in states:
-        raise IllegalMove(f"the run is {state}", members={"state": state})
+        needed, then = " or ".join(states), _NEXT[state].format(id=run_id)
+        raise IllegalMove(
+            f"The run is {state}; this needs one that is {needed}. {then}",
+            members={"state": state},
+        )
     return PayoutRun(
         pk=run_id, state=state, currency=currency, maker_id=maker_id, content_sha256=sha256
     )

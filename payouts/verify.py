@@ -10,6 +10,8 @@ from typing import Any, Final
 from django.db import connection
 
 from network import clock
+from network.currencies import EXPONENTS
+from network.money import minor_step
 
 # More than anybody reads; a violation is one too many already.
 ROWS_MAX: Final = 100
@@ -81,6 +83,15 @@ SELECT kind, owner_id, currency,
     expected.micros AS expected_micros, posted.micros AS posted_micros
 FROM expected FULL JOIN posted USING (kind, owner_id, currency)
 WHERE coalesce(expected.micros, 0) <> coalesce(posted.micros, 0)
+"""
+
+_WHOLE: Final = """
+SELECT entry.journal_id, entry.currency, entry.amount_micros AS micros
+FROM entry
+JOIN ledger_account account ON account.id = entry.account_id AND account.kind = 'bank'
+JOIN unnest(%(currencies)s::text[], %(steps)s::bigint[]) AS minor (currency, step)
+    ON minor.currency = entry.currency
+WHERE mod(entry.amount_micros, minor.step) <> 0
 """
 
 _BALANCES: Final = """
@@ -242,6 +253,7 @@ CHECKS: Final = (
     Check("J1", "every journal sums to zero in each currency", _BALANCED),
     Check("J2", "commissions and releases equal their entries, by journal", _TIED_OUT),
     Check("J2", "every account equals the rows behind it", _EXPLAINED),
+    Check("J2", "what the bank booked is whole minor units", _WHOLE),
     Check("J3", "kept balances equal the sum of entries", _BALANCES),
     Check("J4", "every payout equals its lines and carries", _PAYOUTS),
     Check("J5", "every run equals its payouts, its file and its hash", _RUNS),
@@ -274,7 +286,12 @@ def _look(check: Check) -> Finding:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({check.query}) violation LIMIT %(rows)s",
-            {"rows": ROWS_MAX, "since": clock.now() - SILENT_FOR},
+            {
+                "rows": ROWS_MAX,
+                "since": clock.now() - SILENT_FOR,
+                "currencies": list(EXPONENTS),
+                "steps": [minor_step(code) for code in EXPONENTS],
+            },
         )
         names = [column.name for column in cursor.description or ()]
         return Finding(check, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()])

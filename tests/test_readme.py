@@ -91,6 +91,22 @@ def test_the_story_runs_as_written(network):
             assert matches(said, step.expected), f"{step.shell}\n{said}\n!=\n{step.expected}"
 
 
+def test_every_step_of_the_second_half_says_so_where_no_run_waits():
+    shells = [step.shell for step in steps(section("The story"))]
+    first = next(index for index, shell in enumerate(shells) if shell.startswith("RUNS="))
+    (hint,) = re.findall(r'^NONE=".*"$', shells[first], re.MULTILINE)
+    told = [shell for shell in shells[first + 1 :] if "$RUN" in shell or "${RUN" in shell]
+    assert len(told) == 4
+    for shell in told:
+        script = f"API=none FELIX= FAY= JSON= RUN=\n{hint}\n{shell}"
+        ran = subprocess.run(
+            ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=20
+        )
+        assert ran.stdout == ""
+        assert set(re.findall(r"RUN: (.*)", ran.stderr)) == {hint.split('"')[1]}, ran.stderr
+        assert "Traceback" not in ran.stderr
+
+
 def test_the_story_tells_what_every_step_but_the_first_prints():
     story = steps(section("The story"))
     assert len(story) > 10

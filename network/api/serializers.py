@@ -1,7 +1,7 @@
 """Serializers that refuse what they do not know: a misspelt field, a number in place of a text."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from django.db.models import Model
 from rest_framework import serializers
@@ -20,17 +20,40 @@ _JSON_TYPES: Final[tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], type
     (serializers.IntegerField, int),
     (serializers.BooleanField, bool),
 )
+_NO_OBJECT: Final = "This has to be an object."
 _NAMES: Final = {str: "a text", int: "a whole number", bool: "true or false"}
 
 
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer for input and output that no model backs."""
 
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _NO_OBJECT}
+
+    def get_fields(self) -> dict[str, Any]:
+        """The fields, whose messages say what would be taken."""
+        return _plain_spoken(super().get_fields())
+
     def to_internal_value(self, data: Any) -> Any:
         """The values; `unknown_field` for what is not writable, `invalid` for another JSON type."""
         refuse_unknown_fields(self.fields, data)
         refuse_wrong_types(self.fields, data)
         return super().to_internal_value(data)
+
+
+def _plain_spoken(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with messages that name the choices, and JSON's types in place of Python's."""
+    for field in fields.values():
+        each = field
+        while each is not None:
+            if isinstance(each, serializers.ChoiceField):
+                choices = ", ".join(str(choice) for choice in each.choices)
+                each.error_messages["invalid_choice"] = (
+                    f'"{{input}}" is not a valid choice: send one of {choices}.'
+                )
+            elif isinstance(each, serializers.DictField):
+                each.error_messages["not_a_dict"] = _NO_OBJECT
+            each = getattr(each, "child", None)
+    return fields
 
 
 class Text(serializers.CharField):
@@ -46,6 +69,12 @@ class Text(serializers.CharField):
 
 class StrictModelSerializer(serializers.ModelSerializer[M]):
     """A model's serializer; fields that are read-only count as unknown in a body."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _NO_OBJECT}
+
+    def get_fields(self) -> dict[str, Any]:
+        """The fields, whose messages say what would be taken."""
+        return _plain_spoken(super().get_fields())
 
     def to_internal_value(self, data: Any) -> Any:
         """The values; `unknown_field` for what is not writable, `invalid` for another JSON type."""

@@ -144,13 +144,13 @@ class AdvertiserViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     @extend_schema(responses=ReportToken)
     @action(detail=True, methods=["post"], url_path="report-token")
     def rotate_report_token(self, request: Request, pk: str) -> Response:
-        """A new report token; the old one ends at once."""
+        """A new report token; the old one ends within a second, when the trackers know."""
         return Response({"report_token": parties.rotate_report_token(self.get_object())})
 
     @extend_schema(responses=AdvertiserOutput)
     @action(detail=True, methods=["post"], url_path="require-signatures")
     def require_signatures(self, request: Request, pk: str) -> Response:
-        """Accept signed reports only, for good."""
+        """Accept signed reports only, for good; the token ends within a second."""
         advertiser: Advertiser = self.get_object()
         parties.require_signatures(advertiser)
         return Response(AdvertiserOutput(advertiser).data)

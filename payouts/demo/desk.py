@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from network import clock
-from network.money import MICROS, PPM, Money
+from network.money import MICROS, PPM, Money, floor_minor
 from partners.models import Funds
 from payouts import bank, deposits
 from payouts.demo import cast
@@ -75,12 +75,14 @@ class Desk:
                         "available_micros", flat=True
                     )
                 )
-            if micros <= 0 or (last and part.tops_up):
+            # A bank books whole minor units.
+            minor, _ = floor_minor(micros, part.currency)
+            if minor <= 0 or (last and part.tops_up):
                 continue
             self._number += 1
             deposits.record(
                 advertiser=advertiser,
-                amount=Money(micros, part.currency),
+                amount=Money.from_minor(minor, part.currency),
                 bank_ref=f"DEMO-{self._number:05d}",
                 booked_on=bank.today(),
                 actor=self._network.finance[0],

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import resolve
 
 from network import portal
+from tracking.conversions import reasons
 
 FOLDER = Path(portal.__file__).parent
 STATIC = FOLDER / "static" / "portal"
@@ -94,6 +95,11 @@ def test_a_module_imports_what_is_there_and_opens_with_a_sentence(module):
     text = module.read_text()
     assert text.startswith("/** ")
     assert [name for name in IMPORT.findall(text) if not (module.parent / name).is_file()] == []
+
+
+def test_every_reason_and_every_category_is_a_sentence():
+    said = set(re.findall(r'^  (\w+): "', (STATIC / "verdict.js").read_text(), re.MULTILINE))
+    assert said == {*reasons.CATEGORIES, *reasons.CATEGORIES.values()}
 
 
 def test_every_module_is_used():

@@ -5,9 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from partners.auth import actor_of_person
 from partners.models import Role
 from tests import factories
+from tests.configuring import make_smart_link
 from tests.factories import PASSWORD
+from tests.payouts.earning import deposit
 from tests.running import eventually
 from tests.tracking.rows import make_click, make_conversion
 from tests.tracking.servers import serve
@@ -39,6 +42,18 @@ import("/static/portal/tiles.js").then(({ tiles }) => {
 })
 """
 
+MONEY = """
+import("/static/portal/format.js").then(({ money, rounded, sum }) => {
+  const given = %s.map(([amount, currency]) => ({ amount, currency }));
+  return { rounded: given.map(rounded), sum: money(sum(given.slice(0, 4))) };
+})
+"""
+BALANCES = """
+Array.from(document.querySelectorAll("section.card")).at(-1)
+  .querySelectorAll("table")[0].innerText.split("\\n").map((line) => line.split("\\t"))
+"""
+LINKS = "Array.from(document.querySelectorAll('ul.links p')).map((each) => each.textContent)"
+
 
 @pytest.fixture
 def page(fresh_db, tmp_path, chromium):
@@ -61,15 +76,20 @@ def link(fresh_db):
     return factories.make_link(affiliate=affiliate)
 
 
-def charts(page):
-    """What the charts of the room say, and whether they have a picture."""
+def sign_in(page, sees):
+    """Sign in, and wait for an element of the room."""
     said = {"email": EMAIL, "password": PASSWORD}
     page.run(
         f"for (const [id, text] of Object.entries({json.dumps(said)}))"
         " document.getElementById(id).value = text;"
         " document.querySelector('form').requestSubmit()"
     )
-    eventually(lambda: page.run("!!document.querySelector('figure.chart canvas')"), within_s=20)
+    eventually(lambda: page.run(f"!!document.querySelector({json.dumps(sees)})"), within_s=20)
+
+
+def charts(page):
+    """What the charts of the room say, and whether they have a picture."""
+    sign_in(page, "figure.chart canvas")
     return [(text, pictures > 0) for text, pictures in page.run(CHARTS)]
 
 
@@ -94,3 +114,37 @@ def test_tiles_stand_side_by_side_as_wide_as_their_longest_amount_on_one_line(pa
     long = page.run(TILES % json.dumps(["€1.00", "UGX 123,456,789,012.345678", "€2.00"]))
     assert (long["beside"], long["lines"]) == (1, [1, 1, 1])
     assert long["room"] >= 0
+
+
+def test_an_amount_of_a_tile_is_rounded_down_and_a_sum_is_exact(page):
+    given = [("5530.599431", "EUR"), ("-0.001", "EUR"), ("9007199254740993.1", "EUR"), ("3", "EUR")]
+    shown = page.run(MONEY % json.dumps([*given, ("7", "JPY"), ("0.0019", "KWD")]))
+    assert [each["text"].replace("\xa0", " ") for each in shown["rounded"]] == [
+        "€5,530.59", "-€0.01", "€9,007,199,254,740,993.10", "€3.00", "JP¥7", "KWD 0.001",
+    ]  # fmt: skip
+    assert [each["exact"] for each in shown["rounded"]][:4] == [
+        "€5,530.599431", "-€0.001", None, None,
+    ]  # fmt: skip
+    assert shown["sum"] == "€9,007,199,254,746,526.698431"
+
+
+def test_links_tell_which_are_smart_and_whose_offer_takes_nobody(link, page):
+    factories.make_link(factories.make_offer(status="ended", name="Old"), link.affiliate)
+    make_smart_link(link.affiliate, name="All of it")
+    sign_in(page, "ul.links")
+    smart, old, live = page.run(LINKS)
+    assert smart == "All of it · Smart link"
+    assert old.endswith("Old (the offer has ended)")
+    assert live.endswith(link.offer.name)
+
+
+def test_balances_that_are_not_shown_stand_as_their_sum(fresh_db, page):
+    user = factories.make_user(EMAIL, password=PASSWORD)
+    member = factories.make_member(Role.FINANCE, user=user)
+    actor = actor_of_person(user, membership_id=str(member.pk))
+    for number in range(12):
+        deposit(factories.make_advertiser(f"shop{number}"), f"{number + 1}.01", actor)
+    sign_in(page, "section.card:last-child table")
+    _caption, _heads, *rows = page.run(BALANCES)
+    assert len(rows) == 11
+    assert rows[-1][:2] == ["2 more", "€3.02"]

@@ -3,6 +3,7 @@
 import pytest
 from rest_framework import serializers
 
+from network.api.problems import field_errors
 from network.api.serializers import StrictSerializer
 
 
@@ -11,6 +12,13 @@ class Note(StrictSerializer):
     count = serializers.IntegerField(required=False)
     loud = serializers.BooleanField(required=False)
     at = serializers.DateTimeField(required=False)
+    mood = serializers.ChoiceField(["calm", "loud"], required=False)
+    moods = serializers.ListField(child=serializers.ChoiceField(["calm", "loud"]), required=False)
+    extra = serializers.DictField(required=False)
+
+
+class Letter(StrictSerializer):
+    note = Note()
 
 
 def codes(body):
@@ -46,3 +54,23 @@ def test_values_of_the_right_types_and_null_are_taken():
 
 def test_an_unknown_field_is_named():
     assert codes({"txet": "a"}) == {"txet": ["unknown_field"]}
+
+
+def faults(kind, body):
+    """The messages of a body that is refused, one after another."""
+    said = kind(data=body)
+    assert not said.is_valid()
+    return {fault.detail for fault in field_errors(said.errors)}
+
+
+def test_a_choice_that_there_is_not_is_told_those_that_there_are():
+    told = {'"daily" is not a valid choice: send one of calm, loud.'}
+    assert faults(Note, {"mood": "daily"}) == told
+    assert faults(Letter, {"note": {"moods": ["daily"]}}) == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [(Note, 5), (Letter, {"note": 5}), (Note, {"extra": [5]})]
+)
+def test_what_is_no_object_where_one_is_needed_is_told_so(kind, body):
+    assert faults(kind, body) == {"This has to be an object."}

@@ -168,3 +168,36 @@ def test_one_port_for_two_servers_is_refused_before_anything_starts(tmp_path, po
     assert answer.returncode == 1
     assert "WEB_PORT and TRACKER_PORT are both" in answer.stdout
     assert not (tmp_path / "state").exists()
+
+
+def stack(state, *words):
+    """`python -m network.stack` on the directory that the environment names, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "network.stack", *words],
+        env=os.environ | {"STATE_DIR": str(state)},
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_state_dir_says_where_it_runs_and_whether_it_does(tmp_path):
+    stopped = stack(tmp_path, "--running")
+    assert (stopped.returncode, "Nothing is running" in stopped.stdout) == (1, True)
+    with (tmp_path / "run.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert stack(tmp_path, "--running").returncode == 0
+        assert f"works on {tmp_path} already" in stack(tmp_path).stdout
+    assert stack(tmp_path, "--running").returncode == 1
+
+
+def test_a_directory_that_it_never_used_is_not_deleted(tmp_path):
+    (tmp_path / "mine").touch()
+    assert stack(tmp_path, "--discard").returncode == 1
+    assert (tmp_path / "mine").exists()
+    assert stack(tmp_path / "nothing", "--discard").returncode == 0
+    (tmp_path / "run.lock").touch()
+    assert stack(tmp_path, "--discard").returncode == 0
+    assert not tmp_path.exists()

@@ -35,17 +35,18 @@ def test_a_person_whom_the_network_knows_brings_no_password(olga, acme):
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "code", "pointer"),
     [
-        ({"code": "acme"}, "code_taken"),
-        ({"person": {"email": "dora@test.example"}}, "password_missing"),
-        ({"person": PERSON | {"password": "password1234"}}, "password_weak"),
+        ({"code": "acme"}, "code_taken", "/code"),
+        ({"person": {"email": "dora@test.example"}}, "password_missing", "/person/password"),
+        ({"person": PERSON | {"password": "password1234"}}, "password_weak", "/person/password"),
     ],
 )
-def test_what_is_refused_leaves_nothing_behind(olga, acme, change, code):
+def test_what_is_refused_leaves_nothing_behind(olga, acme, change, code, pointer):
     counts = [kind.objects.count() for kind in (Organisation, Advertiser, User, Membership)]
     response = olga.api.post(URL, {"code": "delta", "name": "Delta", "person": PERSON} | change)
     assert (response.status_code, response.json()["code"]) == (422, code)
+    assert {fault["pointer"] for fault in response.json()["errors"]} == {pointer}
     assert counts == [kind.objects.count() for kind in (Organisation, Advertiser, User, Membership)]
 
 

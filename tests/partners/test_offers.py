@@ -1,10 +1,14 @@
 """`offers`: drafted by advertisers, published whole, seen by affiliates as far as they may."""
 
+import json
+import re
+
 import pytest
 
 from network import clock
 from partners.models import Goal, Offer, Terms
 from tests import factories
+from tests.running import ROOT
 
 URL = "/api/v1/offers"
 BODY = {
@@ -112,11 +116,21 @@ def test_a_named_default_goal_is_the_default_wherever_it_stands(acme):
     }
 
 
-@pytest.mark.parametrize("goals", [[], [{**BODY["goals"][0], "terms": []}]])
-def test_an_offer_that_could_not_pay_is_not_published(acme, goals):
+@pytest.mark.parametrize(
+    ("goals", "missing"),
+    [
+        ([], ("goals", BODY["goals"][0])),
+        ([{**BODY["goals"][0], "terms": []}], ("terms", BODY["goals"][0]["terms"][0])),
+    ],
+)
+def test_an_offer_that_could_not_pay_is_told_what_to_post_where(acme, goals, missing):
     offer = acme.api.post(URL, BODY | {"goals": goals}).json()
     response = acme.api.post(f"{URL}/{offer['id']}/activate")
     assert (response.status_code, response.json()["code"]) == (409, "offer_incomplete")
+    what, body = missing
+    address = re.search(rf"(/api/v1/\S+/{what})\.", response.json()["detail"])[1]
+    assert acme.api.post(address, body).status_code == 201
+    assert acme.api.post(f"{URL}/{offer['id']}/activate").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -279,3 +293,16 @@ def test_what_would_lead_people_wrong_is_refused(acme, change, pointer, code):
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
     assert acme.api.get(f"{URL}/{offer.pk}").json() == before
     assert Offer.objects.count() == 1
+
+
+def test_the_page_on_offers_has_a_body_that_can_be_published(acme, alice):
+    page = (ROOT / "docs" / "offers.md").read_text().split("## Targeting")[0]
+    created = acme.api.post(URL, json.loads(page.split("```json\n")[1].split("```")[0]))
+    offer = created.json()
+    terms = json.loads(" ".join(re.search(r"`(\{\"revenue\".*?)`", page, re.DOTALL)[1].split()))
+    lead = {"code": "lead", "name": "A lead", "dedupe": re.search(r'`"dedupe": "(\w+)"`', page)[1]}
+    goal = acme.api.post(f"{URL}/{offer['id']}/goals", lead).json()
+    assert acme.api.post(f"/api/v1/goals/{goal['id']}/terms", terms).status_code == 201
+    assert acme.api.post(f"{URL}/{offer['id']}/activate").json()["status"] == "active"
+    assert ids(alice) == {offer["id"]}
+    assert f"`min_click_to_conversion_s`, {offer['min_click_to_conversion_s']} by default" in page

@@ -52,8 +52,12 @@ def test_a_lock_fixes_the_content_and_sets_the_money_aside(draft, fred):
 
 
 def test_a_run_is_locked_once(locked, fred):
-    with pytest.raises(IllegalMove):
+    with pytest.raises(IllegalMove) as refused:
         runs.lock(run_id=locked.pk, actor=fred.actor)
+    assert str(refused.value) == (
+        "The run is locked; this needs one that is draft. "
+        f"Next is POST /api/v1/payout-runs/{locked.pk}/approve, by another person."
+    )
 
 
 def test_a_payee_that_moved_since_the_build_stops_the_lock(draft, fred, alice):

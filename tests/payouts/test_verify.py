@@ -110,12 +110,23 @@ def test_a_conversion_that_says_other_than_its_shares_is_found(db, fred, status,
     assert found.startswith("J7: [{'fault': 'conversion unlike its shares'")
 
 
+def test_money_that_no_bank_can_book_is_found(db, fred):
+    advertiser = factories.make_advertiser()
+    deposit(advertiser, "205.99", fred.actor, "USD")
+    deposit(advertiser, "205", fred.actor, "JPY")
+    assert violations() == []
+    deposit(advertiser, "205.996", fred.actor, "USD")
+    (found,) = violations()
+    assert found.startswith("J2: [{'journal_id': ")
+    assert "'currency': 'USD', 'micros': 205996000" in found
+
+
 def test_the_command_prints_a_table_and_ends_well(lived_in):
     out = StringIO()
     call_command("verify_ledger", stdout=out)
     lines = out.getvalue().splitlines()
     assert lines[0].split()[:2] == ["J1", "clean"]
-    assert lines[-1] == "10 clean, 3 not applicable"
+    assert lines[-1] == "11 clean, 3 not applicable"
     assert len(lines) == len(CHECKS) + 1
 
 
@@ -126,7 +137,7 @@ def test_the_command_ends_with_1_for_a_violation(lived_in):
         call_command("verify_ledger", stdout=out)
     assert end.value.code == 1
     assert "J12  violated" in out.getvalue()
-    assert out.getvalue().splitlines()[-1] == "1 violated, 9 clean, 3 not applicable"
+    assert out.getvalue().splitlines()[-1] == "1 violated, 10 clean, 3 not applicable"
 
 
 def test_the_command_speaks_json(lived_in):

@@ -220,6 +220,9 @@ def test_who_is_not_known_is_refused_and_nothing_is_stored(fresh_db, click, para
 def test_who_signs_cannot_be_spoken_for_by_a_token(fresh_db, click, shop):
     answer = get(fresh_db, report_path(**by_token(click, order_id="1")))
     assert (answer.status, answer.json["code"]) == (401, "bad_signature")
+    assert answer.json["detail"] == (
+        "This advertiser requires signatures: sign the report, its token has ended."
+    )
 
 
 def test_forged_signatures_are_refused_and_change_nothing(fresh_db, click, shop):

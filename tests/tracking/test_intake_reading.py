@@ -128,6 +128,12 @@ def test_faults_have_their_codes(fields, code):
     assert fault(**fields) == code
 
 
+def test_a_click_id_that_is_missing_is_told_from_one_that_is_not_ours():
+    missing, forged = (evidence.read({"click_id": text}).fault for text in ("", "A" * 32))
+    assert str(missing).startswith("The click id is missing")
+    assert str(forged) == "The click id is not one of ours."
+
+
 def test_what_can_be_read_is_kept_beside_a_fault():
     said = evidence.read({"click_id": "forged", "order_id": "1001", "amount": "1.00"})
     assert (said.fault.code, said.order_ref, said.sale_micros) == (

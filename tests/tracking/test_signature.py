@@ -55,6 +55,13 @@ def test_the_signature_may_come_in_headers_and_covers_the_body():
         check(signature, method="POST", body=body + b" ")
 
 
+def test_a_part_that_is_absent_is_named_before_any_is_read():
+    with pytest.raises(BadSignature, match="lacks `key_id`, `nonce`"):
+        found(key_id="", ts="soon", nonce="")
+    with pytest.raises(BadSignature, match="lacks Peraction-Key, Peraction-Timestamp, Peraction-N"):
+        find(b"a=1", {}, {b"peraction-signature": SIG.encode()})
+
+
 @pytest.mark.parametrize(
     "other", [{"secret": b"x"}, {"method": "POST"}, {"path": "/postback/"}, {"body": b"x"}]
 )

@@ -14,7 +14,7 @@ from network.crypto import digest
 from partners.snapshot import Advertiser, Snapshot
 from tracking.conversions import signature
 from tracking.conversions.message import Message
-from tracking.conversions.refusals import BadToken, UnknownAdvertiser, UnknownKey
+from tracking.conversions.refusals import BadSignature, BadToken, UnknownAdvertiser, UnknownKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,12 @@ def authenticate(message: Message, snapshot: Snapshot, now: datetime) -> Sender:
     advertiser = snapshot.advertisers.get(code) if isinstance(code, str) else None
     if advertiser is None:
         raise UnknownAdvertiser()
-    if advertiser.report_auth == "hmac" or signature.carried(message.signing, message.headers):
+    if signature.carried(message.signing, message.headers):
         return _by_signature(message, advertiser, now)
+    if advertiser.report_auth == "hmac":
+        raise BadSignature(
+            "This advertiser requires signatures: sign the report, its token has ended."
+        )
     return _by_token(message, advertiser)
 
 

@@ -81,7 +81,11 @@ def read(fields: Fields) -> Evidence:
 
 def _click_id(fields: Fields) -> UUID:
     text = _text(fields, "click_id", CLICK_ID_MAX)
-    id = ids.read(text) if text else None
+    if not text:
+        raise UnknownClick(
+            "The click id is missing: send it as the landing page got it.", pointer="/click_id"
+        )
+    id = ids.read(text)
     if id is None:
         raise UnknownClick(pointer="/click_id")
     return id

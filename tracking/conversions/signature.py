@@ -21,6 +21,13 @@ _NONCE = re.compile(r"[\x21-\x7e]{1,80}", re.ASCII)
 _SIG = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LAST: Final = b"&sig="
 _HEADER: Final = b"peraction-signature"
+_PARTS: Final = ("key_id", "ts", "nonce", "sig")
+_HEADERS: Final = (
+    "Peraction-Key",
+    "Peraction-Timestamp",
+    "Peraction-Nonce",
+    "Peraction-Signature",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +85,14 @@ def find(query: bytes, fields: Mapping[str, Any], headers: Mapping[bytes, bytes]
         signed, last, _ = query.rpartition(_LAST)
         if not last or b"&" in query[len(signed) + 1 :]:
             raise BadSignature("`sig` must be the last parameter of the query.")
-        parts = {name: fields.get(name, "") for name in ("key_id", "ts", "nonce", "sig")}
+        names = {part: f"`{part}`" for part in _PARTS}
+        parts = {part: fields.get(part, "") for part in _PARTS}
     else:
         signed = query
-        parts = {
-            "key_id": _header(headers, b"peraction-key"),
-            "ts": _header(headers, b"peraction-timestamp"),
-            "nonce": _header(headers, b"peraction-nonce"),
-            "sig": _header(headers, _HEADER),
-        }
+        names = dict(zip(_PARTS, _HEADERS, strict=True))
+        parts = {part: _header(headers, name.lower().encode()) for part, name in names.items()}
+    if lacking := [names[part] for part, text in parts.items() if not text]:
+        raise BadSignature(f"The signature lacks {', '.join(lacking)}.")
     found = Signature(**parts, query=signed)
     if not (_TS.fullmatch(found.ts) and _NONCE.fullmatch(found.nonce)):
         raise BadSignature("`ts` is in whole seconds, `nonce` of 1 to 80 printable characters.")

@@ -1,6 +1,8 @@
-/** Shows what the API says to people; amounts stay decimal strings, no arithmetic touches them. */
+/** Shows what the API says to people; amounts are decimal strings, added up in whole micros only. */
 
 const LOCALE = "en-GB";
+const PLACES = 6;
+const MICROS = 10n ** BigInt(PLACES);
 const COUNT = new Intl.NumberFormat(LOCALE);
 const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", timeZone: "UTC" });
 const DATE = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone: "UTC" });
@@ -13,7 +15,22 @@ export function count(number) {
 
 /** An amount to the last digit that it has. */
 export function money({ amount, currency }) {
-  return formatter({ currency, maximumFractionDigits: 6 }).format(amount);
+  return formatter({ currency, maximumFractionDigits: PLACES }).format(amount);
+}
+
+/** An amount for a tile: whole minor units, rounded down, and `exact` where it has more digits. */
+export function rounded(amount) {
+  const text = formatter({ currency: amount.currency, roundingMode: "floor" }).format(amount.amount);
+  const exact = money(amount);
+  return { text, exact: exact === text ? null : exact };
+}
+
+/** The exact sum of amounts of one currency. */
+export function sum(amounts) {
+  const total = amounts.map(({ amount }) => micros(amount)).reduce((one, other) => one + other, 0n);
+  const size = total < 0n ? -total : total;
+  const fraction = String(size % MICROS).padStart(PLACES, "0");
+  return { amount: `${total < 0n ? "-" : ""}${size / MICROS}.${fraction}`, currency: amounts[0].currency };
 }
 
 /** The note for money by currency, with the currencies among `rows` for which it is not true. */
@@ -56,6 +73,12 @@ export function words(code) {
 /** The beginning of a hash, enough to compare by eye. */
 export function short(hash) {
   return `${hash.slice(0, 8)}…${hash.slice(-4)}`;
+}
+
+function micros(amount) {
+  const [whole, fraction = ""] = amount.replace("-", "").split(".");
+  const size = BigInt(whole + fraction.padEnd(PLACES, "0"));
+  return amount.startsWith("-") ? -size : size;
 }
 
 function formatter(options) {

@@ -3,7 +3,7 @@
 import { file, get } from "./api.js";
 import { chart } from "./chart.js";
 import { announce, el } from "./dom.js";
-import { count, day, money, shortCount, shortMoney, time, words } from "./format.js";
+import { count, day, money, rounded, shortCount, shortMoney, time, words } from "./format.js";
 import { attempt, notice } from "./notice.js";
 import { empty, table } from "./table.js";
 import { tiles } from "./tiles.js";
@@ -39,7 +39,7 @@ function counts(totals) {
 }
 
 function sums(totals, amounts) {
-  const values = (key) => totals.filter((row) => row[key]).map((row) => money(row[key]));
+  const values = (key) => totals.filter((row) => row[key]).map((row) => rounded(row[key]));
   return amounts.flatMap(({ key, name }) => [
     { name, values: values(key), note: "Approved, less what was reversed" },
     { name: `${name} pending`, values: values(`pending_${key}`), note: "May still be approved" },

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { caps } from "../caps.js";
 import { conversions, worth } from "../conversions.js";
-import { money, noteBut } from "../format.js";
+import { money, noteBut, rounded } from "../format.js";
 import { section } from "../section.js";
 import { empty } from "../table.js";
 import { tiles } from "../tiles.js";
@@ -35,7 +35,7 @@ async function funds() {
   if (!advertisers.length) {
     return empty(NO_FUNDS);
   }
-  const values = (key) => advertisers.map((balance) => money(balance[key]));
+  const values = (key) => advertisers.map((balance) => rounded(balance[key]));
   const idle = advertisers.filter((balance) => !balance.has_offer).map(({ available }) => available);
   return tiles([
     { name: "Available", values: values("available"), note: noteBut("For new conversions", idle, "no active offer") },

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { conversions, worth } from "../conversions.js";
-import { money, noteBut } from "../format.js";
+import { noteBut, rounded } from "../format.js";
 import { links } from "../links.js";
 import { section } from "../section.js";
 import { empty } from "../table.js";
@@ -33,7 +33,7 @@ async function owed() {
   if (!affiliates.length) {
     return empty(NO_MONEY);
   }
-  const values = (key) => affiliates.map((balance) => money(balance[key]));
+  const values = (key) => affiliates.map((balance) => rounded(balance[key]));
   const stuck = affiliates.filter((balance) => !balance.has_rail).map(({ payable }) => payable);
   return tiles([
     { name: "Held", values: values("held"), note: "Until the offer's hold is over" },

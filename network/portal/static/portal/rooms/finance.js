@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { el } from "../dom.js";
-import { count, money, noteBut, short, time, words } from "../format.js";
+import { count, money, noteBut, rounded, short, sum, time, words } from "../format.js";
 import { names } from "../names.js";
 import { section } from "../section.js";
 import { empty, table } from "../table.js";
@@ -47,7 +47,7 @@ async function owed() {
     return {
       name,
       note: noteBut(note, stuck, "no rail carries it"),
-      values: accounts.map(({ balance }) => money(balance)),
+      values: accounts.map(({ balance }) => rounded(balance)),
     };
   }));
 }
@@ -95,18 +95,29 @@ async function balances() {
   ];
 }
 
-/** Whose balances are the largest; the API has them in that order. */
+/** Whose balances are the largest; the API has them in that order. The others stand as their sum. */
 async function largest(collection, head, all, keys) {
   const rows = all.slice(0, ROWS);
   const id = (row) => row[head.toLowerCase()];
   const name = await names(collection, rows.map(id));
   const title = `${head}s`;
+  const lines = [...rows, ...rest(all.slice(ROWS), keys)];
   return [
     el("h3", {}, title),
     rows.length
-      ? table(title, [{ head, cell: (row) => name(id(row)) }, ...keys.map(column)], rows)
+      ? table(title, [{ head, cell: (row) => row.more ?? name(id(row)) }, ...keys.map(column)], lines)
       : empty("None yet."),
   ];
+}
+
+/** One row for each currency of these: how many they are, and their sums. */
+function rest(others, keys) {
+  const currencies = [...new Set(others.map((row) => row[keys[0]].currency))];
+  return currencies.map((currency) => {
+    const same = others.filter((row) => row[keys[0]].currency === currency);
+    const sums = keys.map((key) => [key, sum(same.map((row) => row[key]))]);
+    return { more: `${count(same.length)} more`, ...Object.fromEntries(sums) };
+  });
 }
 
 function column(key) {
