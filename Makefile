@@ -33,8 +33,8 @@ test: ## The suite on a real PostgreSQL (ARGS="-k words", TEST_WORKERS=)
 
 test-long: ## The suite with the full numbers, and once more on PostgreSQL 16
 	@bin/setup dev
-	@TEST_LONG=True .venv/bin/python -m pytest $(ARGS)
-	@PG_BIN="$$(echo $(CURDIR)/$(PG16))" .venv/bin/python -m pytest $(ARGS)
+	@TEST_LONG=True .venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
+	@PG_BIN="$$(echo $(CURDIR)/$(PG16))" .venv/bin/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 check: ## The gate: format, lint, types, import contracts, migrations, API schema, tests
 	@bin/setup dev
