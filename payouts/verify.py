@@ -85,12 +85,12 @@ FROM expected FULL JOIN posted USING (kind, owner_id, currency)
 WHERE coalesce(expected.micros, 0) <> coalesce(posted.micros, 0)
 """
 
-_WHOLE: Final = """
+_STEPS: Final = ", ".join(f"('{code}', {minor_step(code)})" for code in EXPONENTS)
+_WHOLE: Final = f"""
 SELECT entry.journal_id, entry.currency, entry.amount_micros AS micros
 FROM entry
 JOIN ledger_account account ON account.id = entry.account_id AND account.kind = 'bank'
-JOIN unnest(%(currencies)s::text[], %(steps)s::bigint[]) AS minor (currency, step)
-    ON minor.currency = entry.currency
+JOIN (VALUES {_STEPS}) AS minor (currency, step) ON minor.currency = entry.currency
 WHERE mod(entry.amount_micros, minor.step) <> 0
 """
 
@@ -286,12 +286,7 @@ def _look(check: Check) -> Finding:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({check.query}) violation LIMIT %(rows)s",
-            {
-                "rows": ROWS_MAX,
-                "since": clock.now() - SILENT_FOR,
-                "currencies": list(EXPONENTS),
-                "steps": [minor_step(code) for code in EXPONENTS],
-            },
+            {"rows": ROWS_MAX, "since": clock.now() - SILENT_FOR},
         )
         names = [column.name for column in cursor.description or ()]
         return Finding(check, [dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
