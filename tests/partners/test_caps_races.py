@@ -105,7 +105,9 @@ def track(url, seed, offered, ways):
                 async with own:
                     while left:
                         batch = a_batch(dice, offered)
-                        await settle(own, batch, dice.random() * MIDDLE_S, ways)
+                        # As a tracker, who asks for no places where nobody claims one.
+                        if any(batch):
+                            await settle(own, batch, dice.random() * MIDDLE_S, ways)
                         left -= 1
             except psycopg.errors.DeadlockDetected:
                 raise
