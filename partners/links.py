@@ -30,7 +30,7 @@ from partners.deep_links import deep_link
 from partners.landings import UnknownLanding
 from partners.link_signature import signed_query
 from partners.models import Affiliate, Landing, Link, Offer
-from partners.vocabulary import PARAMETERS, TEXT_MAX, URL_MAX
+from partners.vocabulary import LINK_PATH, PARAMETERS, TEXT_MAX, URL_MAX
 
 Coded = TypeVar("Coded")
 
@@ -180,4 +180,4 @@ def _has_landing(offer: Offer, id: str) -> bool:
 
 
 def _path(link: Link) -> str:
-    return f"/c/{link.code}"
+    return f"{LINK_PATH}{link.code}"

@@ -17,6 +17,7 @@ from network.errors import BadInput, CurrencyMismatch
 from partners import links
 from partners.actors import Actor
 from partners.models import Affiliate, Offer, SmartLink, SmartOffer, SmartWeight
+from partners.vocabulary import LINK_PATH
 
 CODE_BEGINS: Final = "s-"
 CHOICES_MAX: Final = 50
@@ -101,7 +102,7 @@ def change(
 
 def url(smart: SmartLink) -> str:
     """The address that the affiliate puts on its pages."""
-    return f"{settings.TRACKER_URL}/c/{smart.code}"
+    return f"{settings.TRACKER_URL}{LINK_PATH}{smart.code}"
 
 
 def _own(actor: Actor) -> QuerySet[SmartLink]:

@@ -12,6 +12,9 @@ TOLD: Final = ("source", "sub_source", "aff_click_id", *SUBS)
 TEXT_MAX: Final = 500
 URL_MAX: Final = 2_000
 
+# Where a link's code stands in its address.
+LINK_PATH: Final = "/c/"
+
 # A link's parameter -> what its value is called from there on.
 PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.utils.log import configure_logging
 
 from network.dsn import conninfo
+from partners.vocabulary import LINK_PATH
 from partners.watcher import Watcher
 from tracking import metrics
 from tracking.clicks import place
 from tracking.clicks.dialects import PATHS
-from tracking.clicks.edge import PREFIX, ClickEdge
+from tracking.clicks.edge import ClickEdge
 from tracking.clicks.pages import LATER, NOWHERE
 from tracking.clicks.recorder import Recorder
 from tracking.clicks.spool import Spool
@@ -83,7 +84,7 @@ class Tracker:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path.startswith(PREFIX) or path in PATHS:
+        if path.startswith(LINK_PATH) or path in PATHS:
             await self.clicks.answer(scope, send)
         elif path in DIALECTS:
             await self.reports.answer(scope, receive, send)

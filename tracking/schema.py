@@ -5,8 +5,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from network.api.problems import CONTENT_TYPE
-from partners.vocabulary import SUBS, TEXT_MAX, TOLD
-from tracking.clicks.edge import PREFIX
+from partners.vocabulary import LINK_PATH, SUBS, TEXT_MAX, TOLD
 from tracking.conversions.dialects import TUNE
 from tracking.conversions.edge import PATH, TUNE_PATH
 from tracking.conversions.evidence import GOAL_MAX, REF_MAX
@@ -99,7 +98,7 @@ def with_the_tracker(result: Schema, **_: Any) -> Schema:
     post = _report("report_by_post", _in_query()) | {"requestBody": _body()}
     result["paths"][PATH] = {"get": get | of_tracker, "post": post | of_tracker}
     result["paths"][TUNE_PATH] = {"get": _report_of_tune() | of_tracker}
-    result["paths"][f"{PREFIX}{{code}}"] = {"get": _click() | of_tracker}
+    result["paths"][f"{LINK_PATH}{{code}}"] = {"get": _click() | of_tracker}
     for path, methods in _seen().items():
         result["paths"][path] = {name: each | of_tracker for name, each in methods.items()}
     return result

@@ -12,6 +12,7 @@ from network.clock import EPOCH
 from partners import caps, places
 from partners.places import Full, Places, Windows
 from partners.snapshot import Link, Snapshot
+from partners.vocabulary import LINK_PATH
 from payouts.demo.crowd import Crowd, Guest
 from payouts.demo.network import LOST_CODE, Placement
 from tracking.asked import Asked
@@ -176,7 +177,7 @@ def _request(code: str, placement: Placement, guest: Guest, *, ahead: bool) -> A
     }
     if ahead:
         headers[b"sec-purpose"] = b"prefetch"
-    return Asked(f"/c/{code}", b"", headers, guest.address)
+    return Asked(f"{LINK_PATH}{code}", b"", headers, guest.address)
 
 
 def make_partitions(since: datetime, until: datetime) -> None:

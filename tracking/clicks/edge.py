@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from network import clock
 from network.errors import PeractionError, Unavailable
 from partners.snapshot import Link, Snapshot
+from partners.vocabulary import LINK_PATH
 from partners.watcher import Watcher
 from tracking.asked import Asked, asked
 from tracking.batches import Tell
@@ -24,8 +25,7 @@ from tracking.clicks.smart_click import SmartClick
 from tracking.clicks.visit import Visit
 from tracking.responses import Header, Scope, Send, page, redirect
 
-PREFIX: Final = "/c/"
-_PREFIX_BYTES: Final = PREFIX.encode()
+_PREFIX_BYTES: Final = LINK_PATH.encode()
 
 # Characters that are kept of a link's code.
 CODE_MAX: Final = 64
@@ -116,8 +116,8 @@ class ClickEdge:
     async def _destination(self, scope: Scope) -> str:
         """The address to go to, empty for nowhere, once the click is stored."""
         path, raw = scope["path"], scope["query_string"]
-        if path.startswith(PREFIX):
-            taken = await self.take(asked(scope), path[len(PREFIX) :], said_by(raw))
+        if path.startswith(LINK_PATH):
+            taken = await self.take(asked(scope), path[len(LINK_PATH) :], said_by(raw))
         elif (foreign := dialects.read(path, raw)) is not None:
             taken = await self._take_foreign(asked(scope), foreign)
         else:
