@@ -26,8 +26,14 @@ def visit(fresh_db, path="/c/abc123", *, peer="192.0.2.1", **headers):
 
 
 def visits(fresh_db, *paths, **headers):
+    """One after the other, by ids too: those of one millisecond are in no order."""
+
     async def story(visitor):
-        return [await visitor.get(path, **headers) for path in paths]
+        answers = []
+        for path in paths:
+            answers.append(await visitor.get(path, **headers))
+            await asyncio.sleep(0.002)
+        return answers
 
     return tell(fresh_db.url, story)
 
