@@ -15,7 +15,7 @@ from tests import factories
 from tracking.conversions import events, lifecycle
 from tracking.conversions.events import NewEvent
 from tracking.conversions.models import Conversion
-from tracking.models import Click, PageEvent
+from tracking.models import Click, Impression, PageEvent
 
 ACTOR = "user:1"
 
@@ -82,9 +82,7 @@ def make_click(
     link: Link, *, id: UUID | None = None, ts: datetime | None = None, **fields: Any
 ) -> Click:
     """A stored click; a good one unless `reason` says otherwise. Its id carries its time."""
-    if id is None:
-        ms = int((ts or clock.now()).timestamp() * 1_000)
-        id = UUID(int=(uuid7().int & (2**80 - 1)) | ms << 80)
+    id = id or uuid7_at(_ms(ts or clock.now()))
     given = {
         "id": id,
         "ts": uuid7_time(id),
@@ -97,6 +95,19 @@ def make_click(
         "destination": "https://shop.example/",
     }
     return Click.objects.create(**(given | fields))
+
+
+def make_impression(link: Link, *, ts: datetime) -> Impression:
+    """A stored impression of a link."""
+    id = uuid7_at(_ms(ts))
+    return Impression.objects.create(
+        id=id,
+        ts=uuid7_time(id),
+        link_id=link.pk,
+        affiliate_id=link.affiliate_id,
+        offer_id=link.offer_id,
+        advertiser_id=link.offer.advertiser_id,
+    )
 
 
 def make_page_event(click: Click, name: str = "page", **fields: Any) -> PageEvent:
@@ -139,3 +150,7 @@ def _begin(conversion: Conversion) -> None:
     )
     with connection.cursor() as cursor:
         events.write(cursor, [first])
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1_000)

@@ -12,11 +12,12 @@ from django.db import connection, transaction
 
 from tests import factories
 from tests.amounts import micros
-from tests.tracking.rows import make_approved, make_click, make_conversion
+from tests.tracking.rows import make_approved, make_click, make_conversion, make_impression
 from tracking.clicks import repeats
 from tracking.clicks.models import Click
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Conversion
+from tracking.models import Impression
 from tracking.reports.api import LINES_MAX
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ PERIOD = "from=2026-03-27&to=2026-03-31&tz=Europe/Berlin"
 
 @pytest.fixture
 def traffic(alice, bob, acme, rival):
-    """Clicks and conversions of two affiliates on three offers in every state, over four days."""
+    """What happens to two affiliates on three offers, in every state, over four days."""
     dice = random.Random(4)
     links = []
     for advertiser, currency in ((acme, "EUR"), (acme, "USD"), (rival, "EUR")):
@@ -37,6 +38,9 @@ def traffic(alice, bob, acme, rival):
         offer = factories.make_offer(advertiser.advertiser, currency=currency)
         factories.make_goal(offer, "lead", terms={"revenue_fixed_micros": 3 * UNIT})
         links += [factories.make_link(offer, who.affiliate) for who in (alice, bob)]
+    for _ in range(80):
+        ts = BEGIN + timedelta(minutes=dice.randrange(5 * 24 * 60))
+        make_impression(dice.choice(links), ts=ts)
     for _ in range(120):
         ts = BEGIN + timedelta(minutes=dice.randrange(5 * 24 * 60))
         link = dice.choice(links)
@@ -78,6 +82,10 @@ def recount(zone):
     first, last = date(2026, 3, 27), date(2026, 3, 31)
     currencies = {each.offer_id: each.offer.currency for each in Conversion.objects.all()}
     seen = {None}
+    for shown in Impression.objects.all():
+        day = shown.ts.astimezone(zone).date()
+        key = (shown.offer_id, shown.affiliate_id, None, day, currencies[shown.offer_id])
+        cells[key]["impressions"] += 1
     for click in Click.objects.order_by("id"):
         key = (click.offer_id, click.affiliate_id, None, click.ts.astimezone(zone).date())
         cell = cells[(*key, currencies[click.offer_id])]
@@ -106,6 +114,7 @@ def test_a_report_equals_a_recount_of_its_rows(olga, traffic, zone):
     for line in lines:
         day = date.fromisoformat(line["day"])
         cell = expected[line["offer"], line["affiliate"], line["goal"], day, line["currency"]]
+        assert line["impressions"] == cell["impressions"]
         assert (line["clicks"], line["valid_clicks"]) == (cell["clicks"], cell["valid"])
         assert line["unique_clicks"] == cell["unique"]
         assert line["conversions"] == {name: cell[name] for name in line["conversions"]}
@@ -121,6 +130,7 @@ def test_every_grouping_adds_up_to_the_same(olga, traffic, group):
     lines = report(olga, f"{group}{PERIOD}")
     expected = recount(ZoneInfo("Europe/Berlin")).values()
     for column, name in (
+        ("impressions", "impressions"),
         ("clicks", "clicks"),
         ("valid_clicks", "valid"),
         ("unique_clicks", "unique"),
@@ -222,7 +232,8 @@ def test_a_report_is_a_table_too(olga, traffic, accept):
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
     lines = report(olga, query)
-    assert [row["clicks"] for row in rows] == [str(line["clicks"]) for line in lines]
+    for column in ("impressions", "clicks"):
+        assert [row[column] for row in rows] == [str(line[column]) for line in lines]
     assert [row["unique_clicks"] for row in rows] == [str(line["unique_clicks"]) for line in lines]
     assert [row["revenue"] for row in rows] == [line["revenue"]["amount"] for line in lines]
     assert [row["approved"] for row in rows] == [

@@ -45,7 +45,7 @@ class CsvRenderer(JSONRenderer):
 
 
 class Reports(Resource):
-    """Clicks, conversions and money, straight from the rows; each role sees its own money."""
+    """Impressions to money, straight from the rows; each role sees its own money."""
 
     renderer_classes = (JSONRenderer, CsvRenderer)
     pagination_class = None

@@ -1,4 +1,4 @@
-"""Clicks, conversions and money by offer, affiliate, goal and day, straight from the rows."""
+"""Impressions, clicks, conversions and money by offer, affiliate, goal and day, from the rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,12 @@ STATUSES: Final = tuple(Conversion.Status.values)
 
 
 class Dimension(NamedTuple):
-    """What a report groups by: its column for clicks and for conversions, its name if it has one.
+    """What a report groups by: its column for each kind of row, its name if it has one.
 
     `label` is what the name is called in the answer; `kind` is int for an id, date for a day.
     """
 
+    of_impression: str
     of_click: str
     of_conversion: str
     label: str = ""
@@ -28,10 +29,12 @@ class Dimension(NamedTuple):
     kind: type[int] | type[date] = int
 
 
-# Clicks belong to no goal: by goal they stand in a row without one, so that sums stay right. Days
-# are numbered between bounds that Python computes, so that one zone database decides alone.
+# Impressions and clicks belong to no goal: by goal they stand in a row without one, so that sums
+# stay right. Days are numbered between bounds that Python computes, so that one zone database
+# decides alone.
 DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "offer": Dimension(
+        "impression.offer_id",
         "click.offer_id",
         "conversion.offer_id",
         "offer_name",
@@ -39,6 +42,7 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
         "LEFT JOIN offer ON offer.id = facts.offer",
     ),
     "affiliate": Dimension(
+        "impression.affiliate_id",
         "click.affiliate_id",
         "conversion.affiliate_id",
         "affiliate_name",
@@ -47,12 +51,14 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     ),
     "goal": Dimension(
         "NULL::bigint",
+        "NULL::bigint",
         "conversion.goal_id",
         "goal_code",
         "goal.code",
         "LEFT JOIN goal ON goal.id = facts.goal",
     ),
     "day": Dimension(
+        "width_bucket(impression.ts, %(midnights)s::timestamptz[])",
         "width_bucket(click.ts, %(midnights)s::timestamptz[])",
         "width_bucket(conversion.received_at, %(midnights)s::timestamptz[])",
         kind=date,
@@ -75,6 +81,7 @@ _OF_CLICKS: Final[Mapping[str, str]] = {
     "unique_clicks": f"count(*) FILTER (WHERE click.reason = 'ok' AND {_UNIQUE})",
 }
 _MEASURES: Final = (
+    "impressions",
     *_OF_CLICKS,
     *STATUSES,
     "revenue_micros",
@@ -117,6 +124,7 @@ class Line:
     group: Mapping[str, int | date | None]
     names: Mapping[str, str | None]
     currency: str | None
+    impressions: int
     clicks: int
     valid_clicks: int
     unique_clicks: int
@@ -150,7 +158,9 @@ def _statement(question: Question) -> str:
     keys = ", ".join([*groups, *(name for name in names if name != "NULL")])
     return f"""
         WITH facts ({", ".join([*chosen, "currency", *_MEASURES])}) AS (
-            {_clicks(question, chosen)} UNION ALL {_conversions(question, chosen)}
+            {_impressions(question, chosen)}
+            UNION ALL {_clicks(question, chosen)}
+            UNION ALL {_conversions(question, chosen)}
         )
         SELECT {", ".join([*groups, *names, *sums])}
         FROM facts {" ".join(dimension.join for dimension in chosen.values())}
@@ -160,13 +170,25 @@ def _statement(question: Question) -> str:
     """
 
 
+def _impressions(question: Question, chosen: Mapping[str, Dimension]) -> str:
+    columns = [dimension.of_impression for dimension in chosen.values()] + ["terms_of.currency"]
+    zeros = ["0"] * (len(_MEASURES) - 1)
+    return f"""
+        SELECT {", ".join([*columns, "count(*)", *zeros])}
+        FROM impression LEFT JOIN offer AS terms_of ON terms_of.id = impression.offer_id
+        WHERE impression.ts >= %(since)s AND impression.ts < %(until)s
+            {_only(question, "impression")}
+        GROUP BY {_positions(columns)}
+    """
+
+
 def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
     # Joined by its id as well, a click finds no first click but itself. So no two rows have one
     # join key: by the visitor alone, all clicks without a key would be one bucket of a hash.
     columns = [dimension.of_click for dimension in chosen.values()] + ["terms_of.currency"]
-    zeros = ["0"] * (len(_MEASURES) - len(_OF_CLICKS))
+    zeros = ["0"] * (len(_MEASURES) - len(_OF_CLICKS) - 1)
     return f"""
-        SELECT {", ".join([*columns, *_OF_CLICKS.values(), *zeros])}
+        SELECT {", ".join([*columns, "0", *_OF_CLICKS.values(), *zeros])}
         FROM click LEFT JOIN offer AS terms_of ON terms_of.id = click.offer_id
         LEFT JOIN first_click ON {OF_VISITOR} AND first_click.click_id = click.id
             AND first_click.day >= (%(since)s AT TIME ZONE 'UTC')::date
@@ -178,7 +200,7 @@ def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
 
 def _conversions(question: Question, chosen: Mapping[str, Dimension]) -> str:
     columns = [dimension.of_conversion for dimension in chosen.values()] + ["conversion.currency"]
-    zeros = ["0"] * len(_OF_CLICKS)
+    zeros = ["0"] * (len(_OF_CLICKS) + 1)
     return f"""
         SELECT {", ".join([*columns, *zeros, _COUNTS, _SUMS])}
         FROM conversion

@@ -39,6 +39,7 @@ def _dimensions() -> dict[str, _Field]:
 
 class _Line(serializers.Serializer[Any]):
     currency = serializers.CharField(read_only=True, allow_null=True)
+    impressions = serializers.IntegerField(read_only=True)
     clicks = serializers.IntegerField(read_only=True)
     valid_clicks = serializers.IntegerField(read_only=True)
     unique_clicks = serializers.IntegerField(read_only=True)

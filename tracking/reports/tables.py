@@ -9,7 +9,7 @@ from network.money import money_object
 from partners.models import Role
 from tracking.reports.queries import DIMENSIONS, STATUSES, Line
 
-_COUNTS: Final = ("clicks", "valid_clicks", "unique_clicks")
+_COUNTS: Final = ("impressions", "clicks", "valid_clicks", "unique_clicks")
 _REVENUE: Final = ("revenue", "pending_revenue")
 _COMMISSION: Final = ("commission", "pending_commission")
 _MONEY: Final[Mapping[Role, Sequence[str]]] = {
