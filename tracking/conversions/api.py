@@ -20,7 +20,7 @@ from partners.api.resources import Resource
 from partners.api.schema import by_role
 from partners.models import Role
 from tracking.clicks import ids
-from tracking.clicks.api import ExternalClickId
+from tracking.clicks.shapes import ExternalClickId
 from tracking.conversions import lifecycle
 from tracking.conversions.explain import explain
 from tracking.conversions.models import Conversion

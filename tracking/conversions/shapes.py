@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from network.api.fields import MoneyOf
 from partners.api.schema import by_role
-from tracking.clicks.api import ExternalClickId
+from tracking.clicks.shapes import ExternalClickId
 from tracking.conversions.models import Conversion
 from tracking.conversions.verdicts import VERDICTS
 
