@@ -121,6 +121,7 @@ CONSUMERS = {
 
 # Seconds between two runs of each sweeper.
 BEAT_SCHEDULE = {
+    "partners.finish_cap_changes": 30,
     "partners.prune_changes": 300,
     "tracking.match_reports": 1,
     "tracking.judge": 1,

@@ -18,6 +18,7 @@ from django.db.models import F, Q, QuerySet
 from network import clock, zones
 from network.countries import COUNTRIES, UnknownCountry
 from network.errors import BadInput, Conflict
+from network.ids import uuid7, uuid7_at
 from network.zones import UnknownTimeZone
 from partners import offers, parties
 from partners.actors import Actor
@@ -38,6 +39,8 @@ LATE: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=400)
 # So many windows are changed within some 40 ms; a click is given up after COMMIT_MAX_MS.
 SLICE: Final = 1_000
+# A change that has not got to all windows after this has broken off, or has very many.
+UNFINISHED: Final = timedelta(seconds=30)
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
@@ -167,7 +170,7 @@ def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
 
     With fewer places than are used nobody else gets in. A window that a new limit brings below the
     threshold is told anew when it gets there. Several transactions, so not to be called in one: if
-    it breaks off, some windows have the older limit until it is called again, with the same values.
+    it breaks off, some windows have the older limit until `finish_changes` gives them theirs.
     Raises TooManyCaps and OfferEnded when the cap is switched on.
     """
     with transaction.atomic(durable=True):
@@ -175,30 +178,43 @@ def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
         locked = Cap.objects.select_for_update(no_key=True).get(pk=cap.pk)
         if changes.get("active") and not locked.active:
             _check_number(locked.offer_id)
-        for column, value in changes.items():
+        concerns_windows = not changes.keys().isdisjoint(("limit_count", "alert_percent"))
+        due = {"windows_due": uuid7()} if concerns_windows else {}
+        for column, value in {**changes, **due}.items():
             setattr(locked, column, value)
         if changes:
-            locked.save(update_fields=list(changes))
-    if changes.keys() & {"limit_count", "alert_percent"}:
-        _change_windows(cap.pk)
+            locked.save(update_fields=[*changes, *due])
+    if concerns_windows:
+        _change_windows(locked)
     return locked
 
 
-def _change_windows(cap_id: int) -> None:
-    """Give the open windows what their cap says, whoever changes it meanwhile.
+def finish_changes() -> int:
+    """Give the windows what they lack of changes that broke off; how many changes."""
+    before = uuid7_at(int((clock.now() - UNFINISHED).timestamp() * 1_000))
+    broken_off = Cap.objects.filter(windows_due__lt=before)
+    for cap in broken_off:
+        _change_windows(cap)
+    return len(broken_off)
+
+
+def _change_windows(cap: Cap) -> None:
+    """Give the open windows what the cap says by now, whoever changes it meanwhile.
 
     Whatever was made under an older limit can be seen by now, as who makes a window holds its cap.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_DIFFERENT, [cap_id, clock.now()])
+        cursor.execute(_DIFFERENT, [cap.pk, clock.now()])
         different = [row[0] for row in cursor.fetchall()]
         for start in range(0, len(different), SLICE):
             some = different[start : start + SLICE]
             with transaction.atomic(durable=True):
                 # A statement of its own: what comes after the wait for it sees the latest limit.
-                cursor.execute(_HOLD, [cap_id])
+                cursor.execute(_HOLD, [cap.pk])
                 cursor.execute(_LOCK_SLICE, [some])
                 cursor.execute(_LIMIT_SLICE, [some])
+    # Not what a later change still has to do.
+    Cap.objects.filter(pk=cap.pk, windows_due=cap.windows_due).update(windows_due=None)
 
 
 def alert(limit: int = 500) -> int:

@@ -38,6 +38,8 @@ class Cap(models.Model):
     # From this share of the limit on somebody is told.
     alert_percent = models.PositiveSmallIntegerField(default=90)
     active = models.BooleanField(default=True)
+    # The change, by a UUIDv7, that perhaps not all open windows have yet.
+    windows_due = models.UUIDField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -145,13 +145,41 @@ def broken_off(fresh_db, cap, *, after):
     connection.close()
 
 
-def test_a_change_that_breaks_off_is_finished_by_the_next_like_it(fresh_db, cap):
+def break_off(fresh_db, cap, limit):
+    """A change that gets to one slice of the windows."""
     with broken_off(fresh_db, cap, after=caps.SLICE), pytest.raises(Exception, match="terminat"):
-        caps.change(cap, {"limit_count": 7})
-    changed = CapWindow.objects.filter(limit_count=7).count()
-    assert (changed, Cap.objects.get().limit_count) == (caps.SLICE, 7)
+        caps.change(cap, {"limit_count": limit})
+    changed = CapWindow.objects.filter(limit_count=limit).count()
+    assert (changed, Cap.objects.get().limit_count) == (caps.SLICE, limit)
+
+
+def test_a_change_that_breaks_off_is_finished_by_the_next_like_it(fresh_db, cap):
+    break_off(fresh_db, cap, 7)
     caps.change(cap, {"limit_count": 7})
     assert limits(cap) == {7}
+
+
+def test_a_change_that_breaks_off_is_finished_by_a_sweep_when_it_was_left_alone(
+    fresh_db, cap, clock
+):
+    break_off(fresh_db, cap, 7)
+    assert caps.finish_changes() == 0
+    clock.forward(seconds=31)
+    assert caps.finish_changes() == 1
+    assert limits(cap) == {7}
+    assert caps.finish_changes() == 0
+
+
+def test_who_finishes_a_change_leaves_what_a_later_one_has_to_do(fresh_db, cap, clock):
+    break_off(fresh_db, cap, 7)
+    older = Cap.objects.get()
+    break_off(fresh_db, cap, 9)
+    later = Cap.objects.get()
+    caps._change_windows(older)
+    assert Cap.objects.get().windows_due == later.windows_due
+    clock.forward(seconds=31)
+    assert caps.finish_changes() == 1
+    assert limits(cap) == {9}
 
 
 def test_a_retry_with_the_same_idempotency_key_finishes_it_too(fresh_db, clock, acme):
