@@ -97,7 +97,7 @@ def pools_fit_the_server(
     """One machine's processes together stay below what the server takes."""
     if "default" not in (databases or ()):
         return []
-    # Web and worker processes by the number of cores, as our launcher starts them.
+    # Web and worker processes, one of each for a core.
     processes = 2 * multiprocessing.cpu_count()
     (limit,) = _row("SELECT current_setting('max_connections')::int")
     if processes * settings.DB_POOL_MAX < limit:

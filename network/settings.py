@@ -293,7 +293,6 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    # Choices stay in their fields: a dozen sets of states would need a dozen invented names.
     # The tracker's addresses, which are in no URL map of Django's.
     "POSTPROCESSING_HOOKS": ["tracking.schema.with_the_tracker"],
 }

@@ -97,6 +97,13 @@ def test_clicks_stay_as_long_as_a_conversion_may_name_them():
     assert drop(TODAY + timedelta(days=102), kept_days=400) == [OLD]
 
 
+def test_a_short_retention_keeps_the_last_month():
+    today = datetime.now(UTC).date()
+    older, young = today - timedelta(days=31), today - timedelta(days=30)
+    make(older, young)
+    assert drop(today, kept_days=7) == [older]
+
+
 def test_the_database_keeps_the_last_month_whatever_it_is_told():
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     make(yesterday)

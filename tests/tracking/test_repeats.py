@@ -12,7 +12,7 @@ from tests import factories
 from tests.tracking.rows import make_click
 from tests.tracking.trackers import tell
 from tracking import tasks
-from tracking.clicks import repeats
+from tracking.clicks import recorder, repeats
 
 NOON = datetime(2031, 5, 4, 12, tzinfo=UTC)
 DAY = NOON.date()
@@ -123,6 +123,15 @@ def test_a_click_of_the_last_seconds_of_a_day_is_found_after_days_too(link, cloc
     last = click(link, 7, minutes=12 * 60 - 0.05)
     clock.set(LATER + timedelta(days=5))
     tasks.mark_repeats()
+    assert firsts() == {7: last}
+
+
+def test_clicks_that_may_wait_long_for_their_commit_are_waited_for(link, settings):
+    settings.COMMIT_MAX_MS = 5_000
+    last = click(link, 7, minutes=12 * 60 - 0.05)
+    assert recorder.WAITING_MAX // recorder.BATCH_MAX < repeats.COMMITS_MAX
+    assert mark(now=NOON + timedelta(hours=12, seconds=20)) == 0
+    assert mark(now=NOON + timedelta(hours=12, seconds=31)) == 1
     assert firsts() == {7: last}
 
 

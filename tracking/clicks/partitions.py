@@ -29,6 +29,8 @@ ORDER BY 1 LIMIT %s
 """
 _DROP: Final = "SELECT drop_partition(name, %s) FROM unnest(%s::text[]) AS name"
 _DAY_S: Final = 86_400
+# What `drop_partition` refuses to drop (tracking 0005).
+_LEAST_DAYS: Final = 30
 
 
 def make(cursor: Cursor[Any], today: date) -> int:
@@ -42,13 +44,14 @@ def make(cursor: Cursor[Any], today: date) -> int:
 def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -> list[date]:
     """Drop partitions older than `kept_days` and older than any offer's click window; their days.
 
-    Where `kept_days` is 0 nothing is ever dropped. The database refuses days of the last month.
+    Where `kept_days` is 0 nothing is ever dropped. Days of the last month stay whatever it says,
+    and the database would refuse to drop them.
     """
     if kept_days == 0:
         return []
     cursor.execute(_LONGEST_WINDOW)
     (longest_s,) = cursor.fetchone() or (0,)
-    first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1))
+    first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1, _LEAST_DAYS))
     cursor.execute(_OLD, [list(TABLES), first, limit])
     days = [day for (day,) in cursor.fetchall()]
     for day in days:

@@ -68,13 +68,14 @@ def stored_ip(ip: str | None, consent: Consent, salt: bytes | None = None) -> st
 
     By CLICK_IP: `full`, the address; `cut`, its network of /24 or /48; `hashed`, an address that
     belongs to nobody, the same for one visitor until the day's salt is another, and nothing where
-    there is no salt; `none`, nothing. Without full consent `full` is `cut`.
+    there is no salt; `none`, nothing. Without full consent `full` is `cut`, and `hashed`, which
+    tells visitors apart, is `none`.
     """
     policy = _click_ip()
     if ip is None or policy == "none":
         return None
     if policy == "hashed":
-        return _hashed(ip, salt) if salt else None
+        return _hashed(ip, salt) if salt and consent is Consent.FULL else None
     if policy == "full" and consent is Consent.FULL:
         return ip
     return _cut(ip)

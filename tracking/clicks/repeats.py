@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
 from psycopg import Connection, Cursor
@@ -18,8 +19,10 @@ _IS_REPEAT: Final = f"""
 FROM first_click WHERE {OF_VISITOR} AND click.reason = 'ok')
 """
 
-# A click is committed or spooled well within this time of its id, so what is older is complete.
+# A click is committed or spooled within this time of its id, so what is older is complete, unless
+# COMMIT_MAX_MS is long: then within as many commits as may be under way and waiting before it.
 SETTLED_S: Final = 10
+COMMITS_MAX: Final = 6
 _NIL: Final = UUID(int=0)
 
 # Two sweeps at once, or the same clicks twice, change nothing: the least id is the first click.
@@ -74,7 +77,7 @@ def mark(cursor: Cursor[Any], day: date, now: datetime) -> int:
         "nil": _NIL,
         "since": since,
         "till": since + timedelta(days=1),
-        "until": _last_id(now - timedelta(seconds=SETTLED_S)),
+        "until": _last_id(now - _settled()),
     }
     cursor.execute(_BEGIN, params)
     cursor.execute(_AFTER, params)
@@ -125,6 +128,11 @@ def forget(cursor: Cursor[Any], before: date) -> int:
     cursor.execute(_FORGET_MARKS, [before])
     cursor.execute(_FORGET, [before])
     return cursor.rowcount
+
+
+def _settled() -> timedelta:
+    commits = timedelta(milliseconds=COMMITS_MAX * settings.COMMIT_MAX_MS)
+    return max(timedelta(seconds=SETTLED_S), commits)
 
 
 def _last_id(at: datetime) -> UUID:

@@ -19,7 +19,7 @@ class Impression(models.Model):
     advertiser_id = models.BigIntegerField()
     source = models.TextField(null=True)
     subs = ArrayField(models.TextField(null=True), null=True)
-    # NULL for who opts out by Sec-GPC, as are the two below.
+    # NULL for who opts out by Sec-GPC or refuses, as are the two below; else as CLICK_IP says.
     ip = models.GenericIPAddressField(null=True)
     user_agent = models.TextField(null=True)
     referrer = models.TextField(null=True)
