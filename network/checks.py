@@ -14,6 +14,8 @@ from network.currencies import EXPONENTS
 FIELD_KEY_BYTES = 32
 HASH_KEY_BYTES_MIN = 16
 SECRET_KEY_CHARACTERS_MIN = 32
+# What `collectstatic` writes last.
+MANIFEST = "staticfiles.json"
 
 
 def refuse_dangerous_settings() -> None:
@@ -25,6 +27,16 @@ def refuse_dangerous_settings() -> None:
     )
     if found:
         raise SystemExit("\n".join(f"{message.id}: {message.msg}" for message in found))
+
+
+def refuse_uncollected_files() -> None:
+    """End a web server that would answer every page with 500, for want of its static files."""
+    if settings.STATIC_ROOT is None or (settings.STATIC_ROOT / MANIFEST).is_file():
+        return
+    raise SystemExit(
+        f"network.E008: {settings.STATIC_ROOT} lacks the static files of this release: run"
+        " manage.py collectstatic --no-input"
+    )
 
 
 def settings_fit_the_mode(app_configs: object, **kwargs: object) -> list[CheckMessage]:

@@ -2,8 +2,13 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler
+
+from network import checks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "network.settings")
+django.setup(set_prefix=False)
+checks.refuse_uncollected_files()
 
-application = get_wsgi_application()
+application = WSGIHandler()

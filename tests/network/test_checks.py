@@ -27,18 +27,47 @@ def test_what_helps_a_test_is_refused_in_production(settings):
     assert found == ["network.E001", "network.E002", "network.E003"]
 
 
-def test_no_process_starts_with_dangerous_settings():
+def _production():
+    """The environment of a process in production, such as it is."""
     keys = {"CLICK_KEYS": "c1" * 16, "FIELD_KEYS": "k:" + "f1" * 32, "BLIND_INDEX_KEY": "b1" * 16}
-    production = os.environ | keys | {
-        "MODE": "production", "SECRET_KEY": "s" * 50, "ALLOWED_HOSTS": "x", "CLOCK_FILE": "/clock",
+    return os.environ | keys | {
+        "MODE": "production", "SECRET_KEY": "s" * 50, "ALLOWED_HOSTS": "x", "CLOCK_FILE": "",
         "CELERY_BROKER_URL": "memory://", "OUTGOING_ALLOW": "",
     }  # fmt: skip
+
+
+def test_no_process_starts_with_dangerous_settings():
     answer = subprocess.run(
         [sys.executable, "-c", "import network.wsgi"],
-        env=production, capture_output=True, text=True, check=False,
+        env=_production() | {"CLOCK_FILE": "/clock"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 1
     assert answer.stderr.startswith("network.E001: CLOCK_FILE")
+
+
+PAGES = """
+import network.wsgi
+from django.test import Client
+for path in ("/", "/nothing"):
+    answer = Client(headers={"host": "x"}).get(path, secure=True)
+    print(answer.status_code, b"mark." in answer.content)
+"""
+
+
+def test_production_shows_its_pages_once_their_files_are_collected(tmp_path):
+    production = _production() | {"STATE_DIR": str(tmp_path)}
+
+    def python(*words):
+        return subprocess.run(
+            [sys.executable, *words], env=production, capture_output=True, text=True, check=False
+        )
+
+    without = python("-c", PAGES)
+    assert without.returncode == 1
+    assert without.stderr.startswith("network.E008")
+    collected = python(str(project.ROOT / "manage.py"), "collectstatic", "--no-input")
+    assert collected.returncode == 0, collected.stderr
+    assert python("-c", PAGES).stdout.splitlines() == ["200 True", "404 True"]
 
 
 @pytest.mark.parametrize("mode", ["demo", "test"])
