@@ -18,6 +18,12 @@ EVERYBODY = ["alice", "acme", "olga", "fred"]
 
 
 @pytest.fixture
+def today():
+    """A period of today and the days before."""
+    return f"from={now_of.now() - timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.fixture
 def link(alice, acme):
     return factories.make_link(factories.make_offer(acme.advertiser), alice.affiliate)
 
@@ -83,19 +89,19 @@ def test_the_clicks_of_others_are_not_shown(request, who, link):
     assert ids_of(request.getfixturevalue(who)) == []
 
 
-def test_only_the_network_sees_clicks_on_unknown_links(olga, alice, link):
+def test_only_the_network_sees_clicks_on_unknown_links(olga, alice, link, today):
     make_click(link, link_id=0, affiliate_id=0, offer_id=0, advertiser_id=0, reason="link_unknown")
     assert ids_of(alice) == []
-    assert len(ids_of(olga, "reason=link_unknown")) == 1
+    assert len(ids_of(olga, f"{today}&reason=link_unknown")) == 1
 
 
-def test_clicks_are_filtered(olga, link):
+def test_clicks_are_filtered(olga, link, today):
     now = now_of.now()
     old = ids.mint(make_click(link, ts=now - timedelta(days=3), reason="offer_ended").id)
     new = ids.mint(make_click(factories.make_link(), ts=now).id)
-    assert ids_of(olga, f"offer={link.offer_id}") == [old]
-    assert ids_of(olga, f"link={link.pk}") == [old]
-    assert ids_of(olga, "reason=ok") == [new]
+    assert ids_of(olga, f"{today}&offer={link.offer_id}") == [old]
+    assert ids_of(olga, f"{today}&link={link.pk}") == [old]
+    assert ids_of(olga, f"{today}&reason=ok") == [new]
     border = (now - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert ids_of(olga, f"from={border}") == [new]
     assert ids_of(olga, f"to={border}") == [old]
@@ -129,7 +135,16 @@ def test_parameters_that_cannot_be_read_are_refused(olga, query):
 
 
 def test_an_id_beyond_all_ids_finds_nothing(olga):
-    assert ids_of(olga, f"link={2**63 - 1}") == []
+    assert ids_of(olga, f"affiliate={2**63 - 1}") == []
+
+
+def test_an_advertiser_who_does_not_say_from_when_sees_a_month(acme, alice, link):
+    now = now_of.now()
+    old, new = (ids.mint(make_click(link, ts=now - timedelta(days=days)).id) for days in (32, 1))
+    assert ids_of(acme) == [new]
+    assert ids_of(alice) == [new, old]
+    border = (now - timedelta(days=40)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert ids_of(acme, f"from={border}") == [new, old]
 
 
 @pytest.mark.parametrize("who", EVERYBODY)
@@ -209,7 +224,9 @@ def test_clicks_are_filtered_by_what_is_known_of_the_visitor(alice, bob, link, c
     assert ids_of(alice, f"{DAY}&repeat=false&country=DE&device=phone") == [german]
 
 
-@pytest.mark.parametrize("scan", ["country=DE", "device=phone", "repeat=true", "repeat=false"])
+@pytest.mark.parametrize(
+    "scan", ["offer=1", "link=1", "reason=ok", "country=DE", "device=phone", "repeat=false"]
+)
 @pytest.mark.parametrize(
     "period",
     [

@@ -1,12 +1,15 @@
 """`clicks`: what happened on the links, good or not, to those whose clicks they are."""
 
+from datetime import timedelta
+
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 
-from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
+from network import clock
+from network.api.filters import SCANNED_DAYS_MAX, IdFilter, StrictFilterSet, TrueOrFalse
 from network.countries import COUNTRIES, UnknownCountry
 from network.errors import default_message
 from partners.actors import Actor
@@ -29,7 +32,7 @@ class ClickFilter(StrictFilterSet):
     """Clicks by whose they are, by what became of them, and by time."""
 
     period = "ts"
-    scanning = ("country", "device", "repeat")
+    scanning = ("offer", "link", "reason", "country", "device", "repeat")
 
     affiliate = IdFilter("affiliate_id")
     offer = IdFilter("offer_id")
@@ -44,8 +47,8 @@ class ClickFilter(StrictFilterSet):
 class ClickViews(mixins.ListModelMixin, Resource):
     """Every answered visit to a link, the latest first.
 
-    `country`, `device` and `repeat` are looked for row by row, in at most 31 days: with them goes
-    `from`, and `to` unless it is now.
+    Whatever is not `affiliate` is looked for row by row, in at most 31 days: with it goes `from`,
+    and `to` unless it is now. To an advertiser, without a `from`, the last 31 days are shown.
     """
 
     queryset = Click.objects.all()
@@ -57,8 +60,11 @@ class ClickViews(mixins.ListModelMixin, Resource):
     scope = {"list": "clicks:read"}
 
     def get_queryset(self) -> QuerySet[Click]:
-        clicks = Click.objects.annotate(repeat=repeats.is_repeat())
-        return visible(clicks, self.actor)
+        clicks = visible(Click.objects.annotate(repeat=repeats.is_repeat()), self.actor)
+        if self.actor.role == Role.ADVERTISER and "from" not in self.request.query_params:
+            # No index has an advertiser's: one with few clicks would have all days read.
+            return clicks.filter(ts__gte=clock.now() - timedelta(days=SCANNED_DAYS_MAX))
+        return clicks
 
     def serializer_for(self, actor: Actor) -> type[serializers.ModelSerializer[Click]]:
         if actor.sees_all:
