@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Case, Q, QuerySet, Value, When
 
@@ -159,7 +159,7 @@ def _take_or_split(cursor: CursorWrapper, claimed: Sequence[Claimed]) -> int:
     try:
         with transaction.atomic():
             _take(cursor, claimed)
-    except IntegrityError as error:
+    except (IntegrityError, DataError) as error:
         if len(claimed) == 1:
             handoffs.put_off(cursor, claimed, refusals.constraint(error) or str(error))
             return 0

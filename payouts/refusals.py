@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from psycopg import Error as DatabaseRefusal
 
 from network.errors import BadInput, Conflict, Forbidden, IllegalMove, PeractionError
@@ -137,7 +137,7 @@ def translated(**meanings: type[PeractionError]) -> Iterator[None]:
         raise refusal() from error
 
 
-def constraint(error: IntegrityError) -> str:
+def constraint(error: DatabaseError) -> str:
     """The name of the rule that the database held against a statement."""
     cause = error.__cause__
     return (cause.diag.constraint_name or "") if isinstance(cause, DatabaseRefusal) else ""

@@ -87,6 +87,16 @@ def test_an_advertiser_without_cover_holds_nobody_else_up(shop, alice):
     assert (left.attempts, left.error) == (1, "account_balance_above_floor")
 
 
+def test_what_no_entry_can_hold_together_is_booked_apart(shop, alice, bob):
+    """Each amount fits a bigint, their sum does not."""
+    for _ in range(2):
+        earn(alice.affiliate, shop, "5000000000000", revenue="1")
+    earn(bob.affiliate, shop, "5")
+    assert commissions.accrue() == 3
+    assert not Handoff.objects.filter(consumer="payouts").exists()
+    assert violations() == []
+
+
 def test_a_crash_before_the_commit_leaves_the_hand_off_and_nothing_else(shop, alice):
     earn(alice.affiliate, shop, "5")
     with transaction.atomic():
