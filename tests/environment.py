@@ -63,8 +63,9 @@ django.setup()
 
 # Each client of a test builds the middleware anew; no list of all static files every time.
 settings.WHITENOISE_AUTOREFRESH = True
-# A busy machine is no reason to fail.
-hypothesis_settings.register_profile("peraction", deadline=None)
+# A busy machine is no reason to fail. The gate says of the same code the same each time; the long
+# run looks for examples that nobody has seen.
+hypothesis_settings.register_profile("peraction", deadline=None, derandomize=not LONG)
 hypothesis_settings.load_profile("peraction")
 
 
