@@ -24,16 +24,16 @@ from prometheus_client.registry import REGISTRY
 
 CLICKS: Final = Counter("peraction_clicks", "Clicks by outcome", ["outcome"])
 BATCH_ROWS: Final = Histogram(
-    "peraction_click_batch_rows",
-    "Rows stored together",
+    "peraction_batch_rows",
+    "Rows of every kind stored together",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000),
 )
 COMMIT_S: Final = Histogram(
-    "peraction_click_commit_seconds",
+    "peraction_commit_seconds",
     "Time from the first word of a batch to its commit",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-SPOOLED: Final = Counter("peraction_clicks_spooled", "Rows written to the spool, of every kind")
+SPOOLED: Final = Counter("peraction_rows_spooled", "Rows of every kind written to the spool")
 SPOOL_BYTES: Final = Gauge(
     "peraction_spool_bytes", "Bytes that wait in the spool", multiprocess_mode="mostrecent"
 )
