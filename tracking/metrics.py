@@ -22,6 +22,8 @@ from prometheus_client import (
 )
 from prometheus_client.registry import REGISTRY
 
+from network import address
+
 CLICKS: Final = Counter("peraction_clicks", "Clicks by outcome", ["outcome"])
 BATCH_ROWS: Final = Histogram(
     "peraction_batch_rows",
@@ -71,13 +73,19 @@ def count_batch(*, rows: int, seconds: float) -> None:
     COMMIT_S.observe(seconds)
 
 
-def allowed(peer: str) -> bool:
-    """Whether this neighbour may read the figures: one of METRICS_NETWORKS, or a local socket."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return not peer
-    return any(address in network for network in settings.METRICS_NETWORKS)
+def allowed(peer: str, forwarded: bytes | None = None) -> bool:
+    """Whether who asks may read the figures: from METRICS_NETWORKS, or through a local socket.
+
+    `forwarded` is X-Forwarded-For, where the request has one: then it is the visitor of a trusted
+    proxy that counts, and what anybody else forwards is refused, since nobody can say for whom.
+    """
+    hops = [] if forwarded is None else [forwarded]
+    if hops and not (settings.TRUSTED_PROXIES and address.is_proxy(peer)):
+        return False
+    ip = address.visitor(peer, hops)
+    if ip is None:
+        return not peer and not hops
+    return any(ip_address(ip) in network for network in settings.METRICS_NETWORKS)
 
 
 def exposition() -> str:
