@@ -17,6 +17,7 @@ from network.dsn import conninfo
 from partners.vocabulary import LINK_PATH
 from partners.watcher import Watcher
 from tracking import metrics
+from tracking.asked import asked
 from tracking.clicks import place
 from tracking.clicks.dialects import PATHS
 from tracking.clicks.edge import ClickEdge
@@ -100,7 +101,8 @@ class Tracker:
             await page(send, 404, NOWHERE)
 
     async def _tell_metrics(self, scope: Scope, send: Send) -> None:
-        if not metrics.allowed((scope.get("client") or ("",))[0]):
+        request = asked(scope)
+        if not metrics.allowed(request.peer, request.headers.get(b"x-forwarded-for")):
             await page(send, 404, NOWHERE)
             return
         await text(send, 200, metrics.exposition())

@@ -22,18 +22,20 @@ from prometheus_client import (
 )
 from prometheus_client.registry import REGISTRY
 
+from network import address
+
 CLICKS: Final = Counter("peraction_clicks", "Clicks by outcome", ["outcome"])
 BATCH_ROWS: Final = Histogram(
-    "peraction_click_batch_rows",
-    "Rows stored together",
+    "peraction_batch_rows",
+    "Rows of every kind stored together",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000),
 )
 COMMIT_S: Final = Histogram(
-    "peraction_click_commit_seconds",
+    "peraction_commit_seconds",
     "Time from the first word of a batch to its commit",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0),
 )
-SPOOLED: Final = Counter("peraction_clicks_spooled", "Rows written to the spool, of every kind")
+SPOOLED: Final = Counter("peraction_rows_spooled", "Rows of every kind written to the spool")
 SPOOL_BYTES: Final = Gauge(
     "peraction_spool_bytes", "Bytes that wait in the spool", multiprocess_mode="mostrecent"
 )
@@ -71,13 +73,19 @@ def count_batch(*, rows: int, seconds: float) -> None:
     COMMIT_S.observe(seconds)
 
 
-def allowed(peer: str) -> bool:
-    """Whether this neighbour may read the figures: one of METRICS_NETWORKS, or a local socket."""
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return not peer
-    return any(address in network for network in settings.METRICS_NETWORKS)
+def allowed(peer: str, forwarded: bytes | None = None) -> bool:
+    """Whether who asks may read the figures: from METRICS_NETWORKS, or through a local socket.
+
+    `forwarded` is X-Forwarded-For, where the request has one: then it is the visitor of a trusted
+    proxy that counts, and what anybody else forwards is refused, since nobody can say for whom.
+    """
+    hops = [] if forwarded is None else [forwarded]
+    if hops and not (settings.TRUSTED_PROXIES and address.is_proxy(peer)):
+        return False
+    ip = address.visitor(peer, hops)
+    if ip is None:
+        return not peer and not hops
+    return any(ip_address(ip) in network for network in settings.METRICS_NETWORKS)
 
 
 def exposition() -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import Counter
+from ipaddress import ip_network
 
 import pytest
 
@@ -325,6 +326,18 @@ def test_a_click_is_counted_once_while_postgresql_is_away(fresh_db):
 
 def test_strangers_do_not_see_the_figures(fresh_db):
     assert visit(fresh_db, "/metrics", peer="192.0.2.1").status == 404
+
+
+def test_strangers_do_not_see_the_figures_through_a_proxy(fresh_db, settings):
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1/32")]
+
+    async def story(visitor):
+        return [
+            (await visitor.get("/metrics", peer="127.0.0.1", **headers)).status
+            for headers in ({}, {"x_forwarded_for": "192.0.2.1"})
+        ]
+
+    assert tell(fresh_db.url, story) == [200, 404]
 
 
 def _counted(answer):

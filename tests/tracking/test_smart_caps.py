@@ -114,7 +114,7 @@ def ask_at_once(fresh_db, number, *, before=0):
 
 def figures(answer):
     found = re.findall(
-        r'peraction_(?:clicks_total\{outcome="(\w+)"\}|click_batch_(rows)_sum) ([\d.]+)',
+        r'peraction_(?:clicks_total\{outcome="(\w+)"\}|batch_(rows)_sum) ([\d.]+)',
         answer.body.decode(),
     )
     return Counter({outcome or rows: int(float(number)) for outcome, rows, number in found})

@@ -1,0 +1,49 @@
+"""The tracker's figures: who may read them, and the names that the dashboard asks for."""
+
+import re
+from ipaddress import ip_network
+
+import pytest
+
+from tests.running import ROOT
+from tracking import metrics
+
+_NAME = re.compile(r"peraction_[a-z_]+")
+
+
+def test_the_dashboard_asks_only_for_figures_that_there_are():
+    board = (ROOT / "docs" / "grafana-tracker.json").read_text(encoding="utf-8")
+    asked = set(_NAME.findall(board))
+    told = set(_NAME.findall(metrics.exposition()))
+    assert asked
+    assert asked <= told, asked - told
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "may"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("", None, True),  # a local socket
+        ("192.0.2.1", None, False),
+        ("10.0.0.2", None, False),
+        ("127.0.0.1", b"192.0.2.1", False),
+        ("127.0.0.1", b"127.0.0.1, 192.0.2.1", False),
+        ("", b"192.0.2.1", False),
+        ("127.0.0.1", b"127.0.0.1", True),
+        ("10.0.0.2", b"127.0.0.1", True),
+        ("127.0.0.1", b"192.0.2.1, 10.0.0.2, 127.0.0.1", False),
+        ("192.0.2.1", b"127.0.0.1", False),
+    ],
+)
+def test_who_comes_through_a_proxy_is_judged_by_its_own_address(settings, peer, forwarded, may):
+    settings.METRICS_NETWORKS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")]
+    assert metrics.allowed(peer, forwarded) is may
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", ""])
+def test_what_a_proxy_forwards_that_nobody_has_named_is_refused(settings, peer):
+    settings.TRUSTED_PROXIES = []
+    assert metrics.allowed(peer)
+    assert not metrics.allowed(peer, b"127.0.0.1")
