@@ -1,5 +1,7 @@
 """Reading a report: what is taken from query and body, what is hidden, what is at fault."""
 
+import re
+
 import pytest
 
 from network.errors import Malformed
@@ -81,6 +83,22 @@ def test_no_secret_is_kept_of_json():
     said = read(body=b'{"token":"s3cret","x":{"y":1}}', headers=JSON)
     assert said.stored_body == '{"token":"[hidden]","x":{"y":1}}'
     assert said.fields["token"] == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ('{"token" : "s3c\\"r\\u0065t", "x": 1}', '{"token" : "[hidden]", "x": 1}'),
+        ('{ "tok\\u0065n":{"a":["s3cret"]} }', '{ "tok\\u0065n":"[hidden]" }'),
+        ('{"x":12345678901234567890123,"sig":1,"y":1.10e0}', None),
+        ('{"sig":null,"x":"\\u00e4 } , : {","y":{}}', None),
+        ('{"token":1,"x":' + "[" * 900 + "]" * 900 + "}", None),
+    ],
+)
+def test_json_with_a_secret_is_kept_as_it_was_written_otherwise(body, kept):
+    stored = read(body=body.encode(), headers=JSON).stored_body
+    secret = re.compile(r'"(sig|token)":(1|null)')
+    assert stored == (kept or secret.sub(r'"\1":"[hidden]"', body))
 
 
 def test_json_without_a_secret_is_kept_as_it_came():

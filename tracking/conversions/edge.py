@@ -62,6 +62,9 @@ class ReportEdge:
             answer = await self._report(request_id, dialect, scope, receive)
         except PeractionError as error:
             answer = tell_error(request_id, error)
+        except Exception:
+            log.exception("report.failed", request_id=str(request_id))
+            answer = tell_error(request_id, PeractionError())
         await dialect.tell(send, answer, (b"x-request-id", str(request_id).encode()))
 
     async def _report(
