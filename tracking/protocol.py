@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 import structlog
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -135,6 +135,9 @@ class Protocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
             except HttpParserUpgrade as upgrade:
                 data, self._again = self._again + data[upgrade.args[0] :], b""
+                # The old one reads no more where the request asks to close.
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             except HttpParserError as error:
                 if isinstance(error.__context__, _TooLarge):
                     self._refuse(431, _TOO_LARGE)

@@ -212,6 +212,8 @@ def requests(path):
         "expects": get(head, b"Expect: 100-continue", length),
         "upgrade": get(head, b"Connection: Upgrade", b"Upgrade: websocket"),
         "upgrade to 2": get(head, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c"),
+        "upgrade at the end": get(head, b"Connection: Upgrade, close", b"Upgrade: h2c"),
+        "old upgrade": get(head, b"Connection: Upgrade", b"Upgrade: x", version="1.0"),
         "fragment": get(head + "#sub1=fragment"),
         "absolute": get("http://go.example" + head),
         "two questions": get(path + "??sub1=odd&sub2=%23%00%0d%0a%ff"),
@@ -279,7 +281,7 @@ def test_the_short_way_and_the_long_way_answer_and_store_the_same(server):
     assert not rows["trailer"]["user_agent"]
     assert told["nowhere"][0][2] == NOWHERE
     assert {name for name, (short, _) in told.items() if short[3] == -1} == refused | {
-        "old", "old kept", "closed", "several tokens",
+        "old", "old kept", "old upgrade", "closed", "several tokens", "upgrade at the end",
     }  # fmt: skip
     assert server.process.poll() is None
 
