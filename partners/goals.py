@@ -135,10 +135,7 @@ def add_terms(goal: Goal, new: NewTerms, *, actor: Actor) -> Terms:
     """
     with transaction.atomic():
         lock_open(goal.offer)
-        now = clock.now()
-        if new.valid_from is not None and new.valid_from < now:
-            raise TermsInThePast(pointer=f"{new.at}/valid_from")
-        return _store(goal, new, actor=actor, now=now)
+        return _store(goal, new, actor=actor, now=clock.now())
 
 
 def holding(goal: Goal, affiliate_id: int, *, at: datetime) -> Terms | None:
@@ -162,6 +159,8 @@ def _check_goal(offer: Offer, new: NewGoal) -> None:
 
 def _store(goal: Goal, new: NewTerms, *, actor: Actor, now: datetime) -> Terms:
     valid_from = new.valid_from or now
+    if valid_from < now:
+        raise TermsInThePast(pointer=f"{new.at}/valid_from")
     if new.valid_to is not None and new.valid_to <= valid_from:
         raise TermsDatesInvalid(pointer=f"{new.at}/valid_to")
     commission_fixed_micros, commission_ppm = _commission(new, actor)

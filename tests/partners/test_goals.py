@@ -60,6 +60,16 @@ def test_an_ended_offer_gets_neither_goals_nor_terms(acme):
     assert (Goal.objects.count(), Terms.objects.count()) == (1, 1)
 
 
+def test_first_terms_do_not_start_in_the_past_either(acme, offer):
+    terms = {"revenue": {"percent": "5"}, "valid_from": "2020-01-01T00:00:00Z"}
+    goal = {"code": "lead", "name": "Lead", "dedupe": "once", "terms": [terms]}
+    answer = acme.api.post(f"/api/v1/offers/{offer.pk}/goals", goal)
+    (fault,) = answer.json()["errors"]
+    assert answer.status_code == 422
+    assert (fault["pointer"], fault["code"]) == ("/terms/0/valid_from", "terms_in_the_past")
+    assert Goal.objects.count() == 1
+
+
 def test_an_activation_sees_the_goal_that_was_added_meanwhile(fresh_db, acme):
     draft = factories.make_offer(acme.advertiser, status="draft")
 
