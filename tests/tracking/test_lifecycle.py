@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from network.errors import IllegalMove, NotEnoughRoom, NotFound
 from network.ids import uuid7
 from tests import factories
-from tests.tracking.rows import ACTOR, available_micros, make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle, shares
 from tracking.conversions.lifecycle import PartialNotPossible, ReversalTooLarge
 from tracking.conversions.models import Conversion, Event, Handoff, Share
@@ -28,16 +28,16 @@ def link():
 
 
 def approve(conversion):
-    lifecycle.approve(conversion.pk, reason="operator_approve", actor=ACTOR)
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
 
 
 def reject(conversion):
-    lifecycle.reject(conversion.pk, reason="manager_reject", actor=ACTOR)
+    lifecycle.reject(conversion.pk, reason="manager_reject", actor=OPERATOR)
 
 
 def reverse(conversion, refund=None):
     micros = None if refund is None else refund * UNIT
-    lifecycle.reverse(conversion.pk, reason="returned", actor=ACTOR, refund_micros=micros)
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund_micros=micros)
 
 
 def test_an_approval_freezes_the_amounts_in_a_share(link):
@@ -180,7 +180,7 @@ def test_approving_twice_is_an_illegal_move_that_names_the_state(link):
 
 def test_deciding_on_a_conversion_that_is_not_there(link):
     with pytest.raises(NotFound):
-        lifecycle.reject(uuid7(), reason="manager_reject", actor=ACTOR)
+        lifecycle.reject(uuid7(), reason="manager_reject", actor=OPERATOR)
 
 
 def test_each_move_leaves_an_event_with_before_and_after(link):
@@ -191,7 +191,7 @@ def test_each_move_leaves_an_event_with_before_and_after(link):
         "approved",
         "approved",
         "returned",
-        ACTOR,
+        OPERATOR.label,
     )
     assert event.facts["before"]["revenue_micros"] == 10 * UNIT
     assert event.facts["after"]["revenue_micros"] == 9 * UNIT

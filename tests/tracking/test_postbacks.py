@@ -4,7 +4,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests import factories
-from tests.tracking.rows import make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, make_approved, make_conversion
 from tracking.clicks import ids
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Handoff
@@ -39,7 +39,7 @@ def tell(conversion):
 
 
 def reverse(conversion, refund_micros=None):
-    lifecycle.reverse(conversion.pk, reason="returned", actor="user:1", refund_micros=refund_micros)
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund_micros=refund_micros)
 
 
 def test_a_message_says_what_the_affiliate_may_know(link):

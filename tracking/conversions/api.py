@@ -24,7 +24,7 @@ from tracking.clicks.shapes import ExternalClickId
 from tracking.conversions import lifecycle
 from tracking.conversions.explain import explain
 from tracking.conversions.models import Conversion
-from tracking.conversions.reasons import ACCEPTANCES, REFUSALS, category
+from tracking.conversions.reasons import REFUSALS, category
 from tracking.conversions.shapes import EXPLANATION
 from tracking.visible import visible
 
@@ -105,9 +105,8 @@ class ConversionForNetwork(ConversionForAdvertiser):
 
 
 class Acceptance(StrictSerializer):
-    """Why a person approves; the default names the person's role."""
+    """What a person adds to an approval; its reason is the person's role."""
 
-    reason = serializers.ChoiceField(ACCEPTANCES, required=False)
     note = serializers.CharField(max_length=NOTE_MAX, required=False, allow_blank=True)
 
 
@@ -211,8 +210,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     def approve(self, request: Request, pk: UUID) -> Response:
         """Approve a pending or rejected conversion; its amounts are final from then on."""
         conversion: Conversion = self.get_object()
-        said = {"reason": f"{self.actor.role}_approve"} | self.checked(Acceptance)
-        lifecycle.approve(conversion.pk, actor=self.actor.label, **said)
+        lifecycle.approve(conversion.pk, actor=self.actor, **self.checked(Acceptance))
         return self._changed(conversion)
 
     @extend_schema(request=Refusal, responses=DECIDED)
@@ -220,7 +218,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     def reject(self, request: Request, pk: UUID) -> Response:
         """Reject a conversion that is not approved yet."""
         conversion: Conversion = self.get_object()
-        lifecycle.reject(conversion.pk, actor=self.actor.label, **self.checked(Refusal))
+        lifecycle.reject(conversion.pk, actor=self.actor, **self.checked(Refusal))
         return self._changed(conversion)
 
     @extend_schema(request=Reversal, responses=DECIDED)
@@ -236,7 +234,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
             )
         lifecycle.reverse(
             conversion.pk,
-            actor=self.actor.label,
+            actor=self.actor,
             refund_micros=refund.micros if refund else None,
             **said,
         )
