@@ -94,15 +94,15 @@ class Desk:
         approved = Conversion.objects.filter(pk=conversion_id, status=Conversion.Status.APPROVED)
         if not approved.exists():
             return
-        refund_micros = None
+        refund = None
         if not whole:
             percent = self._random.choice((20, 30, 50))
             sale = Money.parse(order.amount, order.placement.offer.currency)
             refund_minor, _ = sale.share(percent * PPM // 100).to_minor_floor()
-            refund_micros = Money.from_minor(refund_minor, sale.currency).micros
+            refund = Money.from_minor(refund_minor, sale.currency)
         lifecycle.reverse(
             conversion_id,
             reason=self._random.choice(_RETURNS),
             actor=actor,
-            refund_micros=refund_micros,
+            refund=refund,
         )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from network import clock as now_of
+from network.money import Money
 from partners import smart as verbs
 from partners.models import ConfigVersion, SmartEvidence, SmartWeight
 from tests import factories
@@ -148,7 +149,9 @@ def test_of_a_partly_reversed_sale_the_rest_counts(make_scene):
     factories.make_terms(goal, commission_ppm=100_000, revenue_ppm=200_000, valid_from=since)
     conversion = scene.convert(0, scene.come(0, 10), sale=100)
     approve(conversion)
-    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund_micros=60 * UNIT)
+    lifecycle.reverse(
+        conversion.pk, reason="returned", actor=OPERATOR, refund=Money(60 * UNIT, "EUR")
+    )
     learn.learn()
     assert scene.counts(0) == (10, 1, 4)
 

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import IntegrityError, transaction
 
-from network.errors import IllegalMove, NotEnoughRoom, NotFound
+from network.errors import CurrencyMismatch, IllegalMove, NotEnoughRoom, NotFound
 from network.ids import uuid7
+from network.money import Money
 from tests import factories
 from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle, shares
@@ -36,8 +37,8 @@ def reject(conversion):
 
 
 def reverse(conversion, refund=None):
-    micros = None if refund is None else refund * UNIT
-    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund_micros=micros)
+    money = None if refund is None else Money(refund * UNIT, conversion.currency)
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund=money)
 
 
 def test_an_approval_freezes_the_amounts_in_a_share(link):
@@ -53,6 +54,15 @@ def test_an_approval_freezes_the_amounts_in_a_share(link):
         "commission_fixed_micros": 0,
         "commission_ppm": 70_000,
     }
+
+
+def test_a_refund_of_another_currency_takes_nothing_back(link):
+    conversion = make_approved(link)
+    with pytest.raises(CurrencyMismatch, match="is in EUR"):
+        lifecycle.reverse(
+            conversion.pk, reason="returned", actor=OPERATOR, refund=Money(UNIT, "USD")
+        )
+    assert Share.objects.filter(conversion_id=conversion.pk).count() == 1
 
 
 def test_an_approval_keeps_the_reserved_money_taken(link):

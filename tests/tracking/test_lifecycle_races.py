@@ -7,6 +7,7 @@ from functools import partial
 from django.db import connection
 
 from network.errors import IllegalMove, NotEnoughRoom, PeractionError
+from network.money import Money
 from tests import factories
 from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle
@@ -46,7 +47,9 @@ def test_reversals_at_once_never_pass_the_sale(fresh_db):
     conversion = make_approved(make_link(), sale=100)
 
     def take_back(number):
-        lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund_micros=20 * UNIT)
+        lifecycle.reverse(
+            conversion.pk, reason="returned", actor=OPERATOR, refund=Money(20 * UNIT, "EUR")
+        )
 
     assert at_once(8, take_back) == ["illegal_move"] * 3
     conversion.refresh_from_db()

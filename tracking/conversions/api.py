@@ -13,8 +13,6 @@ from rest_framework.response import Response
 from network.api.fields import MoneyField, MoneyOf
 from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
-from network.errors import CurrencyMismatch
-from network.money import Money
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.api.schema import by_role
@@ -227,17 +225,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         """Take back an approved conversion, whole or for the part of the sale that came back."""
         conversion: Conversion = self.get_object()
         said = self.checked(Reversal)
-        refund: Money | None = said.pop("amount", None)
-        if refund and refund.currency != conversion.currency:
-            raise CurrencyMismatch(
-                f"The conversion is in {conversion.currency}.", pointer="/amount/currency"
-            )
-        lifecycle.reverse(
-            conversion.pk,
-            actor=self.actor,
-            refund_micros=refund.micros if refund else None,
-            **said,
-        )
+        lifecycle.reverse(conversion.pk, actor=self.actor, refund=said.pop("amount", None), **said)
         return self._changed(conversion)
 
     def _changed(self, conversion: Conversion) -> Response:

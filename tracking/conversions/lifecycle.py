@@ -18,8 +18,9 @@ from django.db.backends.utils import CursorWrapper
 
 from network import clock
 from network.celery import nudge
-from network.errors import BadInput, Conflict, IllegalMove, NotEnoughRoom
+from network.errors import BadInput, Conflict, CurrencyMismatch, IllegalMove, NotEnoughRoom
 from network.ids import uuid7
+from network.money import Money
 from network.rows import columns
 from partners import funds
 from partners.actors import Actor
@@ -122,22 +123,26 @@ def reverse(
     reason: str,
     actor: Actor,
     note: str = "",
-    refund_micros: int | None = None,
+    refund: Money | None = None,
 ) -> None:
-    """Take back an approved conversion, or what it paid for `refund_micros` of its sale.
+    """Take back an approved conversion, or what it paid for the refunded part of its sale.
 
     A refund of all that is left of the sale reverses the whole. Raises ReasonOfAnother,
-    IllegalMove, ReversalTooLarge, PartialNotPossible.
+    CurrencyMismatch, IllegalMove, ReversalTooLarge, PartialNotPossible.
     """
     reasons.check_refusal(reason, actor.role)
     with transaction.atomic(), connection.cursor() as cursor:
         row = locked.one(cursor, conversion_id)
+        if refund and refund.currency != row.currency:
+            raise CurrencyMismatch(
+                f"The conversion is in {row.currency}.", pointer="/amount/currency"
+            )
         _check(row, REVERSED)
         left_micros = None
-        if refund_micros is not None:
-            left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund_micros)
+        if refund:
+            left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund.micros)
         to = None if left_micros else REVERSED
-        facts = {} if refund_micros is None else {"refund_micros": refund_micros}
+        facts = {"refund_micros": refund.micros} if refund else {}
         turn = Move(
             row=row,
             to=to,
