@@ -14,8 +14,6 @@ from rest_framework.response import Response
 from network.api.fields import MoneyField, MoneyOf
 from network.api.filters import CurrencyFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
-from network.errors import CurrencyMismatch
-from network.money import floor_minor
 from partners.api.resources import Resource
 from partners.models import Role
 from payouts import drafts, payments, rails, runs
@@ -201,12 +199,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     @extend_schema(request=RunInput, responses={201: RunPage})
     def create(self, request: Request) -> Response:
         """Build a draft of everything that is payable."""
-        data = self.checked(RunInput)
-        minimum = data.pop("minimum", None)
-        if minimum is not None and minimum.currency != data["currency"]:
-            raise CurrencyMismatch(pointer="/minimum/currency")
-        minor = floor_minor(minimum.micros, minimum.currency)[0] if minimum else 0
-        run = drafts.build(**data, minimum_minor=minor, actor=self.actor)
+        run = drafts.build(**self.checked(RunInput), actor=self.actor)
         return Response(RunPage(run).data, status=201)
 
     @extend_schema(responses=RunOutput)
