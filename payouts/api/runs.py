@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
@@ -166,7 +167,6 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     roles = {
         "list": _READERS,
         "retrieve": _READERS,
-        "skips": _READERS,
         "create": _WRITERS,
         "lock": _WRITERS,
         "approve": _WRITERS,
@@ -178,7 +178,6 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     scope = {
         "list": "payouts:read",
         "retrieve": "payouts:read",
-        "skips": "payouts:read",
         "create": "payouts:write",
         "lock": "payouts:write",
         "approve": "payouts:approve",
@@ -252,9 +251,16 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         run = payments.settle(run_id=pk, bookings=bookings, **data, actor=self.actor)
         return Response(RunOutput(run).data)
 
-    @extend_schema(responses=SkipOutput(many=True), filters=False)
-    @action(detail=True, methods=["get"], pagination_class=None)
-    def skips(self, request: Request, pk: int) -> Response:
-        """Everybody who was left out."""
-        rows = self.get_object().skips.select_related("run").order_by("pk")
-        return Response(SkipOutput(rows, many=True).data)
+
+class SkipViews(mixins.ListModelMixin, Resource):
+    """Everybody whom a run left out, and why."""
+
+    queryset = PayoutSkip.objects.all()
+    serializer_class = SkipOutput
+    ordering = ("id",)
+    roles = {"list": _READERS}
+    scope = {"list": "payouts:read"}
+
+    def get_queryset(self) -> QuerySet[PayoutSkip]:
+        run = get_object_or_404(runs.visible(self.actor), pk=self.kwargs["run_id"])
+        return run.skips.select_related("run")
