@@ -38,7 +38,7 @@ An app adds its own below the fitting branch: a subclass with a `code`, and a do
 the default message. Plain Python: the redirect server and pure rules use these too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
@@ -316,14 +316,3 @@ def document(error: PeractionError, *, instance: str, request_id: object) -> dic
 def default_message(kind: type[PeractionError]) -> str:
     """The docstring of the class, on one line."""
     return " ".join((kind.__doc__ or kind.code).split())
-
-
-def all_codes() -> dict[str, type[PeractionError]]:
-    """Every code of the tree, with its class, among the modules imported so far."""
-    return {kind.code: kind for kind in _descendants(PeractionError)}
-
-
-def _descendants(kind: type[PeractionError]) -> Iterator[type[PeractionError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _descendants(child)

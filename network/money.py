@@ -49,8 +49,12 @@ class Money:
 
     @classmethod
     def parse(cls, text: str, currency: str, *, places: int | None = None) -> Self:
-        """The amount that `text` says, exactly; see `parse_micros`."""
-        return cls(parse_micros(text, currency, places=places), currency)
+        """The amount that `text` says, exactly, by default to the currency's own decimals.
+
+        Raises what `parse_micros` raises, and UnknownCurrency.
+        """
+        allowed = exponent(currency) if places is None else places
+        return cls(parse_micros(text, places=allowed), currency)
 
     @classmethod
     def from_minor(cls, minor: int, currency: str) -> Self:
@@ -99,21 +103,20 @@ class Money:
             raise CurrencyMismatch(f"{self.currency} and {other.currency} never meet")
 
 
-def parse_micros(text: str, currency: str, *, places: int | None = None) -> int:
-    """The micros that a decimal string says, exactly.
+def parse_micros(text: str, *, places: int) -> int:
+    """The micros that a decimal string says, exactly; which currency's, its caller knows.
 
-    At most `places` decimals, by default those of the currency; zeros at the end do not count.
-    Raises MoneyNotString, AmountInvalid, AmountTooFine, AmountTooLarge or UnknownCurrency.
+    At most `places` decimals; zeros at the end do not count. Raises MoneyNotString, AmountInvalid,
+    AmountTooFine or AmountTooLarge.
     """
     if not isinstance(text, str):
         raise MoneyNotString()
-    allowed = exponent(currency) if places is None else places
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise AmountInvalid()
     sign, whole, fraction = match[1], match[2], (match[3] or "").rstrip("0")
-    if len(fraction) > allowed:
-        raise AmountTooFine(f"{currency} takes at most {allowed} decimals here")
+    if len(fraction) > places:
+        raise AmountTooFine(f"This amount has at most {places} decimals.")
     micros = int(whole) * MICROS + int(fraction.ljust(PLACES, "0"))
     _check_bounds(micros)
     return -micros if sign else micros

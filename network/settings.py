@@ -280,7 +280,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["network.api.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "network.api.pagination.NewestFirst",
-    "DEFAULT_THROTTLE_CLASSES": ["network.api.throttling.ActorThrottle"],
     "DEFAULT_SCHEMA_CLASS": "network.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "network.api.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

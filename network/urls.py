@@ -1,9 +1,9 @@
 """The URL map of the web server on one screen; the tracker has its own."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
 
 from network import health
+from network.api.description import SchemaView
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -15,7 +15,7 @@ urlpatterns = [
                 path("", include("partners.urls")),
                 path("", include("tracking.urls")),
                 path("", include("payouts.urls")),
-                path("schema", SpectacularAPIView.as_view(), name="schema"),
+                path("schema", SchemaView.as_view(), name="schema"),
             ]
         ),
     ),

@@ -53,11 +53,6 @@ class Actor:
         return f"{who}@{self.role}:{self.organisation_id}"
 
     @property
-    def pk(self) -> str:
-        """What request limits are counted by."""
-        return self.label
-
-    @property
     def sees_all(self) -> bool:
         """Whether the rows of every partner are visible."""
         return self.role in (Role.OPERATOR, Role.FINANCE)

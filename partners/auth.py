@@ -137,17 +137,21 @@ class KeyAuthentication(authentication.BaseAuthentication):
         return "Bearer"
 
 
-class SessionAuthentication(authentication.SessionAuthentication):
-    """The session cookie of a person who signed in; writes need the CSRF token."""
+class OwnSession(authentication.SessionAuthentication):
+    """A session as a thing to begin and to end, whatever its person may do: there is no actor."""
 
     def authenticate(self, request: Request) -> tuple[Actor, Actor] | None:
-        """The person's actor in the membership of the header, None without a session."""
+        """None, after the CSRF token of a write inside a session was checked."""
+        self.person(request)
+        return None
+
+    def person(self, request: Request) -> User | None:
+        """Whose session it is, None without one; CsrfFailed."""
         user = getattr(request._request, "user", None)
         if not isinstance(user, User) or not user.is_active:
             return None
         self.enforce_csrf(request)
-        actor = actor_of_person(user, membership_id=request.headers.get("Peraction-Membership", ""))
-        return actor, actor
+        return user
 
     def enforce_csrf(self, request: Request) -> None:
         """CsrfFailed for a write that another site could have sent."""
@@ -157,6 +161,18 @@ class SessionAuthentication(authentication.SessionAuthentication):
         check.process_request(request)
         if check.process_view(request, None, (), {}):  # type: ignore[arg-type]  # see above
             raise CsrfFailed()
+
+
+class SessionAuthentication(OwnSession):
+    """The session cookie of a person who signed in; writes need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, Actor] | None:
+        """The person's actor in the membership of the header, None without a session."""
+        user = self.person(request)
+        if user is None:
+            return None
+        actor = actor_of_person(user, membership_id=request.headers.get("Peraction-Membership", ""))
+        return actor, actor
 
 
 class Allowed(BasePermission):

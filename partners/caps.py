@@ -25,6 +25,7 @@ from partners.actors import Actor
 from partners.applications import UnknownAffiliate
 from partners.landings import UnknownLanding
 from partners.models import Cap, CapWindow, Offer, Role
+from partners.open_offers import OfferEnded
 
 log = structlog.get_logger(__name__)
 
@@ -252,7 +253,7 @@ def _check_number(offer_id: int) -> None:
     # Locked, so that two at once do not both become the last one.
     offer = Offer.objects.select_for_update(no_key=True).get(pk=offer_id)
     if offer.status == Offer.Status.ENDED:
-        raise offers.OfferEnded()
+        raise OfferEnded()
     if offer.caps.filter(active=True).count() >= ACTIVE_MAX:
         raise TooManyCaps()
 

@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from network.countries import COUNTRIES
 from network.errors import BadInput, UnknownField
 from network.ranges import Ranges, network
-from partners.facts import BOTS, CONNECTIONS, DEVICES, SUBS, Facts
+from partners.facts import BOTS, CONNECTIONS, DEVICES, Facts
+from partners.vocabulary import SUBS
 
 TEXT_MAX: Final = 500
 
@@ -127,7 +128,7 @@ def read(rule: Mapping[str, object], zone: ZoneInfo, pointer: str) -> Condition:
         return _os_version(rule, pointer)
     if fact == "local_time":
         return _local_time(rule, zone, pointer)
-    known = f"the facts are {', '.join(FACTS)} and sub1 to sub30"
+    known = f"the facts are {', '.join(FACTS)} and {SUBS[0]} to {SUBS[-1]}"
     raise TargetingFactUnknown(known, pointer=f"{pointer}/fact")
 
 

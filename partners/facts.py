@@ -7,7 +7,6 @@ from typing import Final, Protocol
 DEVICES: Final = ("desktop", "phone", "tablet", "tv", "other")
 CONNECTIONS: Final = ("cable_dsl", "cellular", "corporate", "dialup", "satellite")
 BOTS: Final = ("suspected", "known")
-SUBS: Final = tuple(f"sub{number}" for number in range(1, 31))
 
 
 class Facts(Protocol):

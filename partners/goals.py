@@ -20,6 +20,7 @@ from network.money import share_micros
 from partners import terms
 from partners.actors import Actor
 from partners.models import Affiliate, Goal, Offer, Role, Terms
+from partners.open_offers import OfferIncomplete, lock_open
 
 GOALS_MAX: Final = 50
 _COLUMNS: Final = fields(terms.Terms)
@@ -105,13 +106,14 @@ class NewGoal:
 def add_goal(offer: Offer, new: NewGoal, *, actor: Actor) -> Goal:
     """A further goal of the offer; the first one is its default whatever was asked for.
 
-    Raises GoalCodeTaken, OneDefaultGoal, TooManyGoals and what `add_terms` raises.
+    A goal of an active offer comes with terms for everybody. Raises OfferIncomplete where it does
+    not, GoalCodeTaken, OneDefaultGoal, TooManyGoals and what `add_terms` raises.
     """
-    now = clock.now()
     with transaction.atomic():
         # Locked, so that two simultaneous goals do not both become the default.
-        Offer.objects.select_for_update().get(pk=offer.pk)
-        _check_goal(offer, new)
+        locked = lock_open(offer)
+        now = clock.now()
+        _check_goal(locked, new)
         goal = Goal.objects.create(
             offer=offer,
             code=new.code,
@@ -128,13 +130,12 @@ def add_goal(offer: Offer, new: NewGoal, *, actor: Actor) -> Goal:
 def add_terms(goal: Goal, new: NewTerms, *, actor: Actor) -> Terms:
     """Terms that hold for the goal from `valid_from`, by default from now.
 
-    Raises TermsInThePast, TermsDatesInvalid, TermsStartTaken, CommissionNotYours,
+    Raises OfferEnded, TermsInThePast, TermsDatesInvalid, TermsStartTaken, CommissionNotYours,
     CommissionAboveRevenue.
     """
-    now = clock.now()
-    if new.valid_from is not None and new.valid_from < now:
-        raise TermsInThePast(pointer=f"{new.at}/valid_from")
-    return _store(goal, new, actor=actor, now=now)
+    with transaction.atomic():
+        lock_open(goal.offer)
+        return _store(goal, new, actor=actor, now=clock.now())
 
 
 def holding(goal: Goal, affiliate_id: int, *, at: datetime) -> Terms | None:
@@ -152,10 +153,14 @@ def _check_goal(offer: Offer, new: NewGoal) -> None:
         raise OneDefaultGoal(pointer=f"{new.at}/is_default")
     if len(goals) >= GOALS_MAX:
         raise TooManyGoals()
+    if offer.status == Offer.Status.ACTIVE and all(first.affiliate for first in new.terms):
+        raise OfferIncomplete(pointer=f"{new.at}/terms")
 
 
 def _store(goal: Goal, new: NewTerms, *, actor: Actor, now: datetime) -> Terms:
     valid_from = new.valid_from or now
+    if valid_from < now:
+        raise TermsInThePast(pointer=f"{new.at}/valid_from")
     if new.valid_to is not None and new.valid_to <= valid_from:
         raise TermsDatesInvalid(pointer=f"{new.at}/valid_to")
     commission_fixed_micros, commission_ppm = _commission(new, actor)

@@ -12,6 +12,7 @@ from partners import offers
 from partners.actors import Actor
 from partners.destinations import check_url
 from partners.models import Landing, Offer, Role
+from partners.open_offers import lock_open
 
 # What is switched off counts too: clicks keep its id.
 LANDINGS_MAX: Final = 100
@@ -44,7 +45,7 @@ def add(offer: Offer, *, name: str, url: str, weight: int = 100, active: bool = 
     check_url(url, pointer="/url")
     with transaction.atomic():
         # Locked, so that two simultaneous requests are counted one after the other.
-        locked = offers.lock_open(offer)
+        locked = lock_open(offer)
         if locked.landings.count() >= LANDINGS_MAX:
             raise TooManyLandings()
         return Landing.objects.create(
@@ -58,6 +59,6 @@ def change(landing: Landing, changes: Mapping[str, Any]) -> None:
         setattr(landing, column, value)
     check_url(landing.url, pointer="/url")
     with transaction.atomic():
-        offers.lock_open(landing.offer)
+        lock_open(landing.offer)
         if changes:
             landing.save(update_fields=list(changes))

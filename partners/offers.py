@@ -7,12 +7,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from network import clock, zones
-from network.errors import BadInput, Conflict, IllegalMove
+from network.errors import BadInput, IllegalMove
 from network.zones import UnknownTimeZone
 from partners import goals, targeting
 from partners.actors import Actor
 from partners.destinations import check_url, check_utm, checked_hosts
 from partners.models import Advertiser, Application, Goal, Link, Offer, Role, SmartOffer, Terms
+from partners.open_offers import OfferIncomplete, lock_open
 
 Status = Offer.Status
 
@@ -34,18 +35,6 @@ class WindowEmpty(BadInput):
     """The minimum from click to conversion is not longer than the click window."""
 
     code = "window_empty"
-
-
-class OfferIncomplete(Conflict):
-    """An active offer has a default goal, and each of its goals has terms for everybody."""
-
-    code = "offer_incomplete"
-
-
-class OfferEnded(Conflict):
-    """An ended offer does not change any more."""
-
-    code = "offer_ended"
 
 
 def visible(actor: Actor) -> QuerySet[Offer]:
@@ -115,23 +104,17 @@ def change(offer: Offer, changes: Mapping[str, Any]) -> Offer:
     return locked
 
 
-def lock_open(offer: Offer) -> Offer:
-    """The offer's row, locked for a change of what belongs to it; OfferEnded."""
-    locked = Offer.objects.select_for_update().get(pk=offer.pk)
-    if locked.status == Status.ENDED:
-        raise OfferEnded()
-    return locked
-
-
 def move(offer: Offer, name: str) -> Offer:
     """Make one of the MOVES; IllegalMove from another state, OfferIncomplete on activation."""
     sources, target = MOVES[name]
-    if name == "activate":
-        _check_complete(offer)
-    if not Offer.objects.filter(pk=offer.pk, status__in=sources).update(status=target):
-        raise IllegalMove(
-            f"An offer that is {offer.status} cannot {name}.", members={"state": offer.status}
-        )
+    with transaction.atomic():
+        # Locked before the look at its goals: none may come between that and the move.
+        state = Offer.objects.select_for_update().get(pk=offer.pk).status
+        if name == "activate":
+            _check_complete(offer)
+        if state not in sources:
+            raise IllegalMove(f"An offer that is {state} cannot {name}.", members={"state": state})
+        Offer.objects.filter(pk=offer.pk).update(status=target)
     offer.status = target
     return offer
 

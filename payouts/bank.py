@@ -1,7 +1,7 @@
 """The network's bank as it is spelt: its days, its account, its references."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from schwifty import IBAN
 from network import clock
 from network.clock import FIRST_DAY, LAST_DAY
 from network.errors import BadInput, Conflict
+from network.zones import midnight
 
 _SATURDAY: Final = 5
 # One spelling for one booking: no letters that look alike, and nothing that cannot be seen.
@@ -54,7 +55,7 @@ def today() -> date:
 
 def start_of(day: date) -> datetime:
     """The first instant of a day in the network's zone, in UTC."""
-    return datetime.combine(day, time(), ZoneInfo(settings.NETWORK_TIME_ZONE)).astimezone(UTC)
+    return midnight(day, ZoneInfo(settings.NETWORK_TIME_ZONE)).astimezone(UTC)
 
 
 def next_working_day(day: date) -> date:

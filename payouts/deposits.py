@@ -63,8 +63,8 @@ def record(
 
     `account` is our account that took it, by default the one that payouts leave from; with
     `bank_ref`, in capitals or not, it names the bank's booking. Raises `bank.UnknownAccount`,
-    `bank.BankRefInvalid`, `bank.BookedInFuture`, `bank.DebtorNotSet`, and DepositExists for a
-    booking that is here already.
+    `bank.BankRefInvalid`, `bank.BookedInFuture`, `bank.DayOutOfRange`, `bank.DebtorNotSet`, and
+    DepositExists for a booking that is here already.
     """
     bank.check_ref(bank_ref)
     bank.check_booked_on(booked_on)

@@ -8,8 +8,8 @@ from django.db.backends.utils import CursorWrapper
 
 from network import clock
 from network.crypto import Unreadable
-from network.errors import BadInput, Conflict
-from network.money import minor_step
+from network.errors import BadInput, Conflict, CurrencyMismatch
+from network.money import Money, minor_step
 from partners import payees
 from partners.actors import Actor
 from partners.letters import PayeeUnfit
@@ -135,17 +135,24 @@ class CutoffInFuture(BadInput):
 
 
 def build(
-    *, currency: str, actor: Actor, minimum_minor: int = 0, cutoff_at: datetime | None = None
+    *,
+    currency: str,
+    actor: Actor,
+    minimum: Money | None = None,
+    cutoff_at: datetime | None = None,
 ) -> PayoutRun:
     """Claim all that is payable in a currency, up to a cutoff, in a draft run.
 
     A payee is in it whole or not at all: commissions, reversals, and what earlier payouts left or
     the bank returned. Who is left out is listed with the reason: affiliate_inactive, negative,
-    below_minimum (`minimum_minor`, and never less than one minor unit), no_payee_method,
-    payee_cool_off, payee_unfit. Raises NoRail, DebtorNotSet, CutoffInFuture, PersonRequired, and
-    NothingToPay, which is also the answer to the second of two builds at once.
+    below_minimum (`minimum` in whole minor units, and never less than one), no_payee_method,
+    payee_cool_off, payee_unfit. Raises CurrencyMismatch, NoRail, DebtorNotSet, CutoffInFuture,
+    PersonRequired, and NothingToPay, which is also the answer to the second of two builds at once.
     """
     rail = rails.serving(currency)
+    minimum = minimum or Money(0, currency)
+    if minimum.currency != currency:
+        raise CurrencyMismatch(pointer="/minimum/currency")
     rail.check_debtor()
     now = clock.now()
     cutoff_at = cutoff_at or now
@@ -154,7 +161,7 @@ def build(
     run = PayoutRun(
         currency=currency,
         cutoff_at=cutoff_at,
-        minimum_minor=max(minimum_minor, 1),
+        minimum_minor=max(minimum.to_minor_floor()[0], 1),
         maker_id=actor.person_id(),
         created_at=now,
     )

@@ -134,7 +134,7 @@ def settle(
 
     `account` is ours, by default the one that payouts leave from. Raises NotFound, IllegalMove,
     UnknownPayout, UnknownAccount, BankRefInvalid, BookingUnlike, BookingExists, BookedInFuture,
-    DebtorNotSet, PersonRequired.
+    DayOutOfRange, DebtorNotSet, PersonRequired.
     """
     person, ours = actor.person_id(), bank.own_account(account)
     with translated(), transaction.atomic(), connection.cursor() as cursor:

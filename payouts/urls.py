@@ -7,7 +7,7 @@ from payouts.api.balances import BalancesView
 from payouts.api.commissions import CommissionViews
 from payouts.api.deposits import CreditLimitViews, DepositViews
 from payouts.api.payouts import PayoutViews
-from payouts.api.runs import RunViews
+from payouts.api.runs import RunViews, SkipViews
 from payouts.api.statements import StatementView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -15,6 +15,7 @@ router.register("commissions", CommissionViews)
 router.register("deposits", DepositViews)
 router.register("credit-limits", CreditLimitViews)
 router.register("payout-runs", RunViews)
+router.register("payout-runs/<int:run_id>/skips", SkipViews)
 router.register("payouts", PayoutViews)
 
 urlpatterns = [

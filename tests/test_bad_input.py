@@ -221,6 +221,7 @@ LISTS = [
     "deposits",
     "credit-limits",
     "payout-runs",
+    "payout-runs/{sent}/skips",
     "payouts",
 ]
 FILTERS = [

@@ -1,23 +1,22 @@
-"""The base of every endpoint: strict parameters, idempotent writes, quota headers."""
+"""The base of every endpoint: counted requests, strict parameters, idempotent writes."""
 
 from typing import Any
 
 from rest_framework import viewsets
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from network.api.filters import refuse_empty_parameters, refuse_unknown_parameters
 from network.api.idempotency import key_of, once
 from network.api.serializers import StrictSerializer
-from network.api.throttling import Quota
+from network.api.throttling import Counted
 
 
 class NoBody(StrictSerializer):
     """The body of an action that takes none: absent, or an object without fields."""
 
 
-class EndpointMixin(APIView):
+class EndpointMixin(Counted):
     """What all views of the API do around their handlers.
 
     `bodiless` names the actions that take no body, beside every DELETE. `idempotent_by` is
@@ -30,7 +29,6 @@ class EndpointMixin(APIView):
     idempotent_by: str = "owner"
     in_parts: tuple[str, ...] = ()
     query_parameters: tuple[str, ...] = ()
-    quota: Quota | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """After the actor is known and allowed: look at what was sent besides a handler's body."""
@@ -47,16 +45,6 @@ class EndpointMixin(APIView):
             in_parts = getattr(self, "action", None) in self.in_parts
             fresh = once(handler, request, key, by=self.idempotent_by, in_parts=in_parts)
             setattr(self, method, fresh)
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        """Add the quota to every answer, refusals and replays too."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if self.quota:
-            for name, value in self.quota.headers.items():
-                response[name] = value
-        return response
 
 
 def takes_body(view: APIView, method: str) -> bool:

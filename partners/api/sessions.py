@@ -1,6 +1,6 @@
 """`session`, `me`, `me/password`: people sign in and out, and everybody sees who they are."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.auth import login, logout
 from django.middleware.csrf import get_token
@@ -19,7 +19,7 @@ from network.crypto import digest
 from partners import people
 from partners.actors import Actor
 from partners.api.resources import ActorMixin
-from partners.auth import actor_of_person
+from partners.auth import OwnSession, actor_of_person
 from partners.models import ApiKey, Membership, Organisation, Role, User
 
 
@@ -124,6 +124,10 @@ class SignInsToAccount(SignInsFromAddress):
         return digest(str(data.get("email", "")).strip().lower())
 
 
+# For OpenAPI: with the cookie of a session, or without.
+_PERHAPS_IN_A_SESSION: Final[Any] = [{"session": []}, {}]
+
+
 class SessionView(Endpoint):
     """A person's session in a browser.
 
@@ -131,11 +135,12 @@ class SessionView(Endpoint):
     which no form can send, and every write inside it needs the CSRF token.
     """
 
+    authentication_classes = (OwnSession,)
     permission_classes = (AllowAny,)
     throttle_classes = (SignInsFromAddress, SignInsToAccount)
     idempotent = "ignored"
 
-    @extend_schema(request=SignIn, responses=Me)
+    @extend_schema(request=SignIn, responses=Me, auth=_PERHAPS_IN_A_SESSION)
     def post(self, request: Request) -> Response:
         """Sign in; the answer sets the session's cookie and the CSRF token's."""
         serializer = SignIn(data=request.data)
@@ -145,7 +150,7 @@ class SessionView(Endpoint):
         login(request._request, user)
         return Response(me(actor))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, auth=_PERHAPS_IN_A_SESSION)
     def delete(self, request: Request) -> Response:
         """Sign out; without a session nothing happens."""
         logout(request._request)

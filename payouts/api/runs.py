@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
@@ -14,8 +15,6 @@ from rest_framework.response import Response
 from network.api.fields import MoneyField, MoneyOf
 from network.api.filters import CurrencyFilter, StrictFilterSet
 from network.api.serializers import StrictSerializer
-from network.errors import CurrencyMismatch
-from network.money import floor_minor
 from partners.api.resources import Resource
 from partners.models import Role
 from payouts import drafts, payments, rails, runs
@@ -168,7 +167,6 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     roles = {
         "list": _READERS,
         "retrieve": _READERS,
-        "skips": _READERS,
         "create": _WRITERS,
         "lock": _WRITERS,
         "approve": _WRITERS,
@@ -180,7 +178,6 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     scope = {
         "list": "payouts:read",
         "retrieve": "payouts:read",
-        "skips": "payouts:read",
         "create": "payouts:write",
         "lock": "payouts:write",
         "approve": "payouts:approve",
@@ -201,12 +198,7 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     @extend_schema(request=RunInput, responses={201: RunPage})
     def create(self, request: Request) -> Response:
         """Build a draft of everything that is payable."""
-        data = self.checked(RunInput)
-        minimum = data.pop("minimum", None)
-        if minimum is not None and minimum.currency != data["currency"]:
-            raise CurrencyMismatch(pointer="/minimum/currency")
-        minor = floor_minor(minimum.micros, minimum.currency)[0] if minimum else 0
-        run = drafts.build(**data, minimum_minor=minor, actor=self.actor)
+        run = drafts.build(**self.checked(RunInput), actor=self.actor)
         return Response(RunPage(run).data, status=201)
 
     @extend_schema(responses=RunOutput)
@@ -259,9 +251,16 @@ class RunViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         run = payments.settle(run_id=pk, bookings=bookings, **data, actor=self.actor)
         return Response(RunOutput(run).data)
 
-    @extend_schema(responses=SkipOutput(many=True), filters=False)
-    @action(detail=True, methods=["get"], pagination_class=None)
-    def skips(self, request: Request, pk: int) -> Response:
-        """Everybody who was left out."""
-        rows = self.get_object().skips.select_related("run").order_by("pk")
-        return Response(SkipOutput(rows, many=True).data)
+
+class SkipViews(mixins.ListModelMixin, Resource):
+    """Everybody whom a run left out, and why."""
+
+    queryset = PayoutSkip.objects.all()
+    serializer_class = SkipOutput
+    ordering = ("id",)
+    roles = {"list": _READERS}
+    scope = {"list": "payouts:read"}
+
+    def get_queryset(self) -> QuerySet[PayoutSkip]:
+        run = get_object_or_404(runs.visible(self.actor), pk=self.kwargs["run_id"])
+        return run.skips.select_related("run")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from network import clock
 from network.money import MICROS, PPM, Money, floor_minor
+from partners.actors import Actor
 from partners.models import Funds
 from payouts import bank, deposits
 from payouts.demo import cast
@@ -41,7 +42,7 @@ class Desk:
     def read(self, conversion_id: UUID, order: Order) -> None:
         """The shop looks at a new conversion: it refuses it now, or gets goods back later."""
         dice = self._random.randrange(1_000)
-        actor = self._network.shops[order.placement.offer.advertiser].label
+        actor = self._network.shops[order.placement.offer.advertiser]
         if dice < _REFUSED:
             reason = self._random.choice(_REFUSALS)
             lifecycle.reject(conversion_id, reason=reason, actor=actor)
@@ -54,13 +55,13 @@ class Desk:
 
     def work_through_pile(self) -> None:
         """The operator decides what has waited for a person, every other one this way or that."""
-        actor = self._network.operator.label
+        actor = self._network.operator
         pile = Conversion.objects.filter(
             status=Conversion.Status.PENDING, due_at=None, received_at__lt=clock.now() - _PILE
         ).order_by("received_at", "id")
         for place, conversion in enumerate(list(pile)[:-_LEFT]):
             if place % 2:
-                lifecycle.approve(conversion.pk, reason="operator_approve", actor=actor)
+                lifecycle.approve(conversion.pk, actor=actor)
             else:
                 lifecycle.reject(conversion.pk, reason="other_channel", actor=actor)
 
@@ -88,20 +89,20 @@ class Desk:
                 actor=self._network.finance[0],
             )
 
-    def _reverse(self, conversion_id: UUID, order: Order, actor: str, *, whole: bool) -> None:
+    def _reverse(self, conversion_id: UUID, order: Order, actor: Actor, *, whole: bool) -> None:
         """Take back the whole or a part of the sale, if it was ever approved."""
         approved = Conversion.objects.filter(pk=conversion_id, status=Conversion.Status.APPROVED)
         if not approved.exists():
             return
-        refund_micros = None
+        refund = None
         if not whole:
             percent = self._random.choice((20, 30, 50))
             sale = Money.parse(order.amount, order.placement.offer.currency)
             refund_minor, _ = sale.share(percent * PPM // 100).to_minor_floor()
-            refund_micros = Money.from_minor(refund_minor, sale.currency).micros
+            refund = Money.from_minor(refund_minor, sale.currency)
         lifecycle.reverse(
             conversion_id,
             reason=self._random.choice(_RETURNS),
             actor=actor,
-            refund_micros=refund_micros,
+            refund=refund,
         )

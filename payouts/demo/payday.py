@@ -8,13 +8,13 @@ from payouts.demo.network import Network
 from payouts.models import PayoutRun
 
 CURRENCY: Final = "EUR"
-MINIMUM_MINOR: Final = 25_00
+MINIMUM: Final = Money.parse("25.00", CURRENCY)
 
 
 def build(network: Network) -> PayoutRun:
     """The first finance person builds a run and locks it."""
     maker, _ = network.finance
-    draft = drafts.build(currency=CURRENCY, actor=maker, minimum_minor=MINIMUM_MINOR)
+    draft = drafts.build(currency=CURRENCY, actor=maker, minimum=MINIMUM)
     return runs.lock(run_id=draft.pk, actor=maker)
 
 

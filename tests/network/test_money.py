@@ -73,7 +73,7 @@ def test_only_whole_numbers_of_micros_are_money(value):
     ],
 )
 def test_amounts_are_read_exactly(text, currency, expected):
-    assert parse_micros(text, currency) == expected
+    assert Money.parse(text, currency).micros == expected
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,13 @@ def test_amounts_are_read_exactly(text, currency, expected):
 )
 def test_what_is_no_exact_amount_is_refused(text, currency, error):
     with pytest.raises(error):
-        parse_micros(text, currency)
+        Money.parse(text, currency)
+
+
+def test_an_amount_of_a_currency_yet_unknown_has_the_decimals_that_are_asked_for():
+    assert parse_micros("1.234560", places=5) == 1_234_560
+    with pytest.raises(errors.AmountTooFine, match="at most 5 decimals"):
+        parse_micros("1.234567", places=5)
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ v6 = st.builds(
 
 @given(st.lists(v4 | v6, max_size=20), st.ip_addresses() | v4.map(lambda each: each[-1]))
 def test_an_address_is_in_the_set_when_it_is_in_one_of_the_ranges(networks, address):
-    mapped = getattr(address, "ipv4_mapped", None)
-    inside = any(address in each or (mapped and mapped in each) for each in networks)
-    if not mapped:
-        inside = inside or any(as_mapped(address) in each for each in networks if in_mapped(each))
-    assert (number(str(mapped or address)) in Ranges(networks)) == bool(inside)
+    address = getattr(address, "ipv4_mapped", None) or address
+    inside = any(
+        address in each or (in_mapped(each) and as_mapped(address) in each) for each in networks
+    )
+    assert (number(str(address)) in Ranges(networks)) == inside
 
 
 def in_mapped(each):

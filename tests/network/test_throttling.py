@@ -41,6 +41,25 @@ def test_actors_have_limits_of_their_own(anna, boris):
     assert boris.get(BEATS).status_code == 200
 
 
+def left(answer):
+    return answer["RateLimit"].split(";")[1]
+
+
+def test_requests_without_credentials_are_counted_by_address_and_tell_too(nobody, anna):
+    answers = [nobody.get(BEATS) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+    assert [left(answer) for answer in answers] == ["r=2", "r=1", "r=0", "r=0"]
+    assert "Retry-After" in answers[3]
+    assert nobody.get(BEATS, REMOTE_ADDR="203.0.113.7").status_code == 401
+    assert anna.get(BEATS).status_code == 200
+
+
+def test_an_answer_nobody_would_accept_is_counted_by_address(anna):
+    answer = anna.get(BEATS, headers={"accept": "text/html"})
+    assert (answer.status_code, left(answer)) == (406, "r=2")
+    assert left(anna.get(BEATS)) == "r=2"
+
+
 def test_a_cache_that_is_away_stops_nobody(anna, settings):
     settings.CACHES = {
         "default": {

@@ -1,14 +1,16 @@
 """Goals and terms: dated rows that are never edited, and who may state which price."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from network import clock
-from partners import goals
+from partners import goals, offers
 from partners.models import Goal, Terms
+from partners.open_offers import OfferIncomplete
 from tests import factories
 from tests.amounts import eur
 
@@ -30,6 +32,63 @@ def test_a_goal_is_added_with_its_terms(acme, offer):
     assert response.status_code == 201
     assert response.json()["terms"][0]["revenue"] == {"fixed": eur("5.00"), "percent": "0"}
     assert not response.json()["is_default"]
+
+
+@pytest.mark.parametrize("status", ["active", "paused", "draft"])
+def test_an_active_offers_new_goal_pays_everybody_from_the_start(olga, alice, acme, status):
+    offer = factories.make_offer(acme.advertiser, status=status)
+    own = {"revenue": {"percent": "5"}, "affiliate": alice.affiliate.pk}
+    for code, terms in (("lead", []), ("trial", [own])):
+        body = {"code": code, "name": "Lead", "dedupe": "once", "terms": terms}
+        answer = olga.api.post(f"/api/v1/offers/{offer.pk}/goals", body)
+        if status == "active":
+            assert (answer.status_code, answer.json()["code"]) == (409, "offer_incomplete")
+            assert answer.json()["errors"][0]["pointer"] == "/terms"
+        else:
+            assert answer.status_code == 201
+
+
+def test_an_ended_offer_gets_neither_goals_nor_terms(acme):
+    offer = factories.make_offer(acme.advertiser, status="ended")
+    terms = {"revenue": {"percent": "5"}}
+    goal = {"code": "lead", "name": "Lead", "dedupe": "once", "terms": [terms]}
+    for answer in (
+        acme.api.post(f"/api/v1/offers/{offer.pk}/goals", goal),
+        acme.api.post(f"/api/v1/goals/{offer.goals.get().pk}/terms", terms),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "offer_ended")
+    assert (Goal.objects.count(), Terms.objects.count()) == (1, 1)
+
+
+def test_first_terms_do_not_start_in_the_past_either(acme, offer):
+    terms = {"revenue": {"percent": "5"}, "valid_from": "2020-01-01T00:00:00Z"}
+    goal = {"code": "lead", "name": "Lead", "dedupe": "once", "terms": [terms]}
+    answer = acme.api.post(f"/api/v1/offers/{offer.pk}/goals", goal)
+    (fault,) = answer.json()["errors"]
+    assert answer.status_code == 422
+    assert (fault["pointer"], fault["code"]) == ("/terms/0/valid_from", "terms_in_the_past")
+    assert Goal.objects.count() == 1
+
+
+def test_an_activation_sees_the_goal_that_was_added_meanwhile(fresh_db, acme):
+    draft = factories.make_offer(acme.advertiser, status="draft")
+
+    def activate():
+        try:
+            offers.move(draft, "activate")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            new = goals.NewGoal(code="lead", name="Lead", dedupe=Goal.Dedupe.ONCE)
+            goals.add_goal(draft, new, actor=acme.actor)
+            activation = pool.submit(activate)
+            time.sleep(0.2)
+        with pytest.raises(OfferIncomplete):
+            activation.result()
+    draft.refresh_from_db()
+    assert draft.status == "draft"
 
 
 def test_the_code_of_a_goal_is_taken_once_in_an_offer(acme, offer):

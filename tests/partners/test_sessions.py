@@ -90,6 +90,29 @@ def test_after_signing_out_the_session_is_gone(olga_with_password, browser):
     assert browser.get("/api/v1/me").status_code == 401
 
 
+def test_a_person_whose_last_role_was_taken_away_can_sign_out(olga_with_password, browser):
+    sign_in(browser)
+    token = {"x-csrftoken": browser.cookies["csrftoken"].value}
+    olga_with_password.membership.delete()
+    assert browser.get("/api/v1/me").json()["code"] == "membership_unknown"
+    assert browser.delete(URL).json()["code"] == "csrf_failed"
+    assert browser.delete(URL, headers=token).status_code == 204
+    assert browser.get("/api/v1/me").status_code == 401
+
+
+def test_somebody_else_signs_in_over_a_session_without_a_role(olga_with_password, browser, fred):
+    fred.user.set_password(PASSWORD)
+    fred.user.save()
+    sign_in(browser)
+    token = {"x-csrftoken": browser.cookies["csrftoken"].value}
+    olga_with_password.membership.delete()
+    again = {"email": "olga@test.example", "password": PASSWORD}
+    refused = browser.post(URL, again, headers=token)
+    assert (refused.status_code, refused.json()["code"]) == (403, "membership_unknown")
+    taken = browser.post(URL, again | {"email": "fred@test.example"}, headers=token)
+    assert (taken.status_code, taken.json()["role"]) == (200, Role.FINANCE)
+
+
 def test_a_form_of_another_site_cannot_sign_anybody_in(olga_with_password, browser):
     body = "email=olga@test.example&password=x"
     response = browser.post(URL, body, content_type="application/x-www-form-urlencoded")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from network.errors import BadInput
 from network.ranges import number
 from partners.conditions import FACTS
-from partners.facts import SUBS
 from partners.targeting import TARGETING_REASONS, compile_tree, validate
+from partners.vocabulary import SUBS
 from tests.running import ROOT
 
 BERLIN = "Europe/Berlin"

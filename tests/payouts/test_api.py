@@ -86,7 +86,19 @@ def test_a_run_says_whom_it_left_out(fred, alice, bob):
     assert [(skip["reason"], skip["amount"]) for skip in run["skips"]] == [
         ("below_minimum", eur("3.00"))
     ]
-    assert get(fred, f"payout-runs/{run['id']}/skips").json() == run["skips"]
+    assert get(fred, f"payout-runs/{run['id']}/skips").json()["results"] == run["skips"]
+
+
+def test_the_list_of_whom_a_run_left_out_comes_in_pages(fred, alice, bob):
+    payable(alice.affiliate, "12")
+    for affiliate in (bob.affiliate, *(factories.make_affiliate() for _ in range(2))):
+        payable(affiliate, "3")
+    run = post(fred, "payout-runs", {"currency": "EUR", "minimum": eur("10.00")}).json()
+    first = get(fred, f"payout-runs/{run['id']}/skips", limit=2).json()
+    assert first["results"] == run["skips"][:2]
+    rest = get(fred, f"payout-runs/{run['id']}/skips", cursor=first["next_cursor"]).json()
+    assert (rest["results"], rest["next_cursor"]) == (run["skips"][2:], None)
+    assert get(fred, f"payout-runs/{run['id'] + 1}/skips").status_code == 404
 
 
 def test_a_cancelled_run_is_built_again(fred, alice):

@@ -197,7 +197,11 @@ class Books(RuleBasedStateMachine):
             if total // CENT >= max(minimum_minor, 1):
                 planned[affiliate.pk] = Planned(*divmod(total, CENT), lines, carries)
         try:
-            run = drafts.build(currency="EUR", minimum_minor=minimum_minor, actor=self.fred.actor)
+            run = drafts.build(
+                currency="EUR",
+                minimum=Money.from_minor(minimum_minor, "EUR"),
+                actor=self.fred.actor,
+            )
         except drafts.NothingToPay:
             assert not planned
             return

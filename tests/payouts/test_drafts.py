@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from network import clock
+from network.errors import CurrencyMismatch
 from network.money import Money
 from partners.models import Affiliate
 from payouts import commissions, drafts, payments, rails, runs
@@ -80,7 +81,7 @@ def test_reversals_are_netted_whatever_the_cutoff(fred, alice):
 def test_each_reason_to_leave_somebody_out_is_listed(fred, gina, bob):
     people = {name: factories.make_affiliate(name) for name in "abcdefg"}
     earned = {name: payable(people[name], "1" if name == "a" else "10") for name in people}
-    sent_run(fred, gina, minimum_minor=1_000)
+    sent_run(fred, gina, minimum=Money.from_minor(1_000, "EUR"))
     reverse(earned["b"], "5")
     for name in "cdefg":
         payable(people[name], "10")
@@ -94,7 +95,7 @@ def test_each_reason_to_leave_somebody_out_is_listed(fred, gina, bob):
     people["g"].payee_methods.update(superseded_at=clock.now())
     make_payee(people["g"], iban="UA213223130000026007233566001")
     payable(bob.affiliate, "10")
-    run = build(fred, minimum_minor=200)
+    run = build(fred, minimum=Money.from_minor(200, "EUR"))
     reasons = skipped(run)
     assert {name: reasons[people[name].pk] for name in "abcdefg"} == {
         "a": "below_minimum",
@@ -106,6 +107,13 @@ def test_each_reason_to_leave_somebody_out_is_listed(fred, gina, bob):
         "g": "payee_unfit",
     }
     assert run.payouts.get().affiliate == bob.affiliate
+
+
+def test_a_minimum_counts_whole_minor_units_of_the_runs_own_currency(fred, alice):
+    payable(alice.affiliate, "10")
+    with pytest.raises(CurrencyMismatch):
+        build(fred, minimum=Money.parse("5", "USD"))
+    assert build(fred, minimum=Money(9_999_999, "EUR")).minimum_minor == 999
 
 
 def test_an_affiliate_with_nothing_but_zeros_is_not_worth_a_line(fred, alice, bob):

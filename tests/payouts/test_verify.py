@@ -12,7 +12,7 @@ from payouts import payments
 from payouts.verify import CHECKS, verify
 from tests import factories
 from tests.payouts.earning import booking, deposit, earn, payable, reverse, sent_run, violations
-from tests.tracking.rows import make_conversion
+from tests.tracking.rows import OPERATOR, make_conversion
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Conversion
 
@@ -101,9 +101,9 @@ def test_a_conversion_that_says_other_than_its_shares_is_found(db, fred, status,
     link = factories.make_link()
     deposit(link.offer.advertiser, "1000", fred.actor)
     conversion = make_conversion(link)
-    lifecycle.approve(conversion.pk, reason="manager_approve", actor="user:1")
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
     if status == "reversed":
-        lifecycle.reverse(conversion.pk, reason="returned", actor="user:1")
+        lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR)
     assert violations() == []
     Conversion.objects.update(**{column: F(column) + 1})
     (found,) = violations()

@@ -9,7 +9,8 @@ from django.db.models import F
 
 from network import clock
 from network.ids import uuid7, uuid7_at, uuid7_ms, uuid7_time
-from partners.models import Funds, Link, Terms
+from partners.actors import Actor
+from partners.models import Funds, Link, Role, Terms
 from partners.terms import Rates, amounts
 from tests import factories
 from tracking.conversions import events, lifecycle
@@ -17,7 +18,7 @@ from tracking.conversions.events import NewEvent
 from tracking.conversions.models import Conversion
 from tracking.models import Click, Impression, PageEvent
 
-ACTOR = "user:1"
+OPERATOR = Actor(Role.OPERATOR, organisation_id=1, scopes=frozenset(), user_id=1)
 
 
 def make_conversion(
@@ -73,7 +74,7 @@ def make_conversion(
 def make_approved(link: Link | None = None, **fields: Any) -> Conversion:
     """A conversion that a person approved."""
     conversion = make_conversion(link, **fields)
-    lifecycle.approve(conversion.pk, reason="operator_approve", actor=ACTOR)
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
     conversion.refresh_from_db()
     return conversion
 

@@ -113,11 +113,32 @@ def test_the_operator_and_the_offers_advertiser_decide(request, who, conversion)
     assert event.reason == f"{member.membership.role}_approve"
 
 
+@pytest.mark.parametrize(
+    ("who", "own", "other"),
+    [
+        ("olga", "manager_reject", "advertiser_reject"),
+        ("acme", "advertiser_reject", "manager_reject"),
+    ],
+)
+def test_nobody_decides_in_the_name_of_another(request, who, own, other, link, conversion):
+    member = request.getfixturevalue(who)
+    approved = make_approved(link)
+    for one, verb in ((conversion, "reject"), (approved, "reverse")):
+        refused = post(member, one, verb, reason=other)
+        (fault,) = refused.json()["errors"]
+        assert refused.status_code == 422
+        assert (fault["pointer"], fault["code"]) == ("/reason", "reason_of_another")
+        assert post(member, one, verb, reason=own).json()["reason"] == own
+    refused = post(member, conversion, "approve", reason="operator_approve")
+    assert refused.json()["errors"][0]["code"] == "unknown_field"
+
+
 @pytest.mark.parametrize(("who", "status"), [("alice", 403), ("fred", 403), ("rival", 404)])
 @pytest.mark.parametrize("verb", ["approve", "reject", "reverse"])
 def test_nobody_else_decides(request, who, status, verb, conversion):
     member = request.getfixturevalue(who)
-    assert post(member, conversion, verb, reason="returned").status_code == status
+    said = {} if verb == "approve" else {"reason": "returned"}
+    assert post(member, conversion, verb, **said).status_code == status
     conversion.refresh_from_db()
     assert conversion.status == "pending"
 

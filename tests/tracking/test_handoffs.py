@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from tests import factories
-from tests.tracking.rows import make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, make_approved, make_conversion
 from tracking.conversions import handoffs, lifecycle
 from tracking.conversions.models import Handoff
 
@@ -21,7 +21,7 @@ def make_story(link=None):
     link = link or factories.make_link()
     factories.fund(link.offer.advertiser)
     conversion = make_approved(link)
-    lifecycle.reverse(conversion.pk, reason="returned", actor="user:1")
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR)
     return conversion
 
 

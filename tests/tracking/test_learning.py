@@ -9,18 +9,18 @@ import pytest
 from django.db import connection
 
 from network import clock as now_of
+from network.money import Money
 from partners import smart as verbs
 from partners.models import ConfigVersion, SmartEvidence, SmartWeight
 from tests import factories
 from tests.databases import with_database
-from tests.tracking.rows import make_click, make_conversion
+from tests.tracking.rows import OPERATOR, make_click, make_conversion
 from tracking import tasks
 from tracking.conversions import lifecycle
 from tracking.insight import evidence, learn
 
 pytestmark = pytest.mark.django_db
 UNIT = 1_000_000
-ACTOR = "user:1"
 WEEK = timedelta(days=7)
 COPIES = """
 INSERT INTO click SELECT fresh.* FROM click
@@ -100,7 +100,7 @@ def make_scene(clock):
 
 
 def approve(conversion):
-    lifecycle.approve(conversion.pk, reason="operator_approve", actor=ACTOR)
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
 
 
 def version():
@@ -136,7 +136,7 @@ def test_what_is_not_approved_does_not_count(make_scene):
     for each in (*tests, *reversed_):
         approve(each)
     for each in reversed_:
-        lifecycle.reverse(each.pk, reason="returned", actor=ACTOR)
+        lifecycle.reverse(each.pk, reason="returned", actor=OPERATOR)
     learn.learn()
     assert scene.counts(1) == (300, 0, 0)
     assert scene.shares()[0] > 90
@@ -149,7 +149,9 @@ def test_of_a_partly_reversed_sale_the_rest_counts(make_scene):
     factories.make_terms(goal, commission_ppm=100_000, revenue_ppm=200_000, valid_from=since)
     conversion = scene.convert(0, scene.come(0, 10), sale=100)
     approve(conversion)
-    lifecycle.reverse(conversion.pk, reason="returned", actor=ACTOR, refund_micros=60 * UNIT)
+    lifecycle.reverse(
+        conversion.pk, reason="returned", actor=OPERATOR, refund=Money(60 * UNIT, "EUR")
+    )
     learn.learn()
     assert scene.counts(0) == (10, 1, 4)
 

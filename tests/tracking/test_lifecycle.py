@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import IntegrityError, transaction
 
-from network.errors import IllegalMove, NotEnoughRoom, NotFound
+from network.errors import CurrencyMismatch, IllegalMove, NotEnoughRoom, NotFound
 from network.ids import uuid7
+from network.money import Money
 from tests import factories
-from tests.tracking.rows import ACTOR, available_micros, make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle, shares
 from tracking.conversions.lifecycle import PartialNotPossible, ReversalTooLarge
 from tracking.conversions.models import Conversion, Event, Handoff, Share
@@ -28,16 +29,16 @@ def link():
 
 
 def approve(conversion):
-    lifecycle.approve(conversion.pk, reason="operator_approve", actor=ACTOR)
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
 
 
 def reject(conversion):
-    lifecycle.reject(conversion.pk, reason="manager_reject", actor=ACTOR)
+    lifecycle.reject(conversion.pk, reason="manager_reject", actor=OPERATOR)
 
 
 def reverse(conversion, refund=None):
-    micros = None if refund is None else refund * UNIT
-    lifecycle.reverse(conversion.pk, reason="returned", actor=ACTOR, refund_micros=micros)
+    money = None if refund is None else Money(refund * UNIT, conversion.currency)
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund=money)
 
 
 def test_an_approval_freezes_the_amounts_in_a_share(link):
@@ -53,6 +54,15 @@ def test_an_approval_freezes_the_amounts_in_a_share(link):
         "commission_fixed_micros": 0,
         "commission_ppm": 70_000,
     }
+
+
+def test_a_refund_of_another_currency_takes_nothing_back(link):
+    conversion = make_approved(link)
+    with pytest.raises(CurrencyMismatch, match="is in EUR"):
+        lifecycle.reverse(
+            conversion.pk, reason="returned", actor=OPERATOR, refund=Money(UNIT, "USD")
+        )
+    assert Share.objects.filter(conversion_id=conversion.pk).count() == 1
 
 
 def test_an_approval_keeps_the_reserved_money_taken(link):
@@ -180,7 +190,7 @@ def test_approving_twice_is_an_illegal_move_that_names_the_state(link):
 
 def test_deciding_on_a_conversion_that_is_not_there(link):
     with pytest.raises(NotFound):
-        lifecycle.reject(uuid7(), reason="manager_reject", actor=ACTOR)
+        lifecycle.reject(uuid7(), reason="manager_reject", actor=OPERATOR)
 
 
 def test_each_move_leaves_an_event_with_before_and_after(link):
@@ -191,7 +201,7 @@ def test_each_move_leaves_an_event_with_before_and_after(link):
         "approved",
         "approved",
         "returned",
-        ACTOR,
+        OPERATOR.label,
     )
     assert event.facts["before"]["revenue_micros"] == 10 * UNIT
     assert event.facts["after"]["revenue_micros"] == 9 * UNIT

@@ -2,12 +2,14 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 
 from django.db import connection
 
 from network.errors import IllegalMove, NotEnoughRoom, PeractionError
+from network.money import Money
 from tests import factories
-from tests.tracking.rows import available_micros, make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Conversion, Event, Share
 
@@ -45,7 +47,9 @@ def test_reversals_at_once_never_pass_the_sale(fresh_db):
     conversion = make_approved(make_link(), sale=100)
 
     def take_back(number):
-        lifecycle.reverse(conversion.pk, reason="returned", actor="user:1", refund_micros=20 * UNIT)
+        lifecycle.reverse(
+            conversion.pk, reason="returned", actor=OPERATOR, refund=Money(20 * UNIT, "EUR")
+        )
 
     assert at_once(8, take_back) == ["illegal_move"] * 3
     conversion.refresh_from_db()
@@ -59,11 +63,11 @@ def test_of_an_approval_and_a_rejection_at_once_the_books_are_whole(fresh_db):
     conversions = [make_conversion(link, sale=100) for _ in range(10)]
 
     def decide(number):
-        verb = lifecycle.approve if number % 2 else lifecycle.reject
-        reason = "operator_approve" if number % 2 else "returned"
+        approve = partial(lifecycle.approve, actor=OPERATOR)
+        reject = partial(lifecycle.reject, reason="returned", actor=OPERATOR)
         for conversion in conversions[:: 1 if number % 2 else -1]:
             with suppress(IllegalMove, NotEnoughRoom):
-                verb(conversion.pk, reason=reason, actor="user:1")
+                (approve if number % 2 else reject)(conversion.pk)
 
     assert at_once(4, decide) == []
     approved = Conversion.objects.filter(status="approved").count()
@@ -76,11 +80,11 @@ def test_what_was_rejected_takes_only_the_room_there_is(fresh_db):
     link = make_link()
     conversions = [make_conversion(link, sale=1000) for _ in range(9)]
     for conversion in conversions:
-        lifecycle.reject(conversion.pk, reason="returned", actor="user:1")
+        lifecycle.reject(conversion.pk, reason="returned", actor=OPERATOR)
     factories.fund(link.offer.advertiser, micros=-600 * UNIT)
 
     def approve(number):
-        lifecycle.approve(conversions[number].pk, reason="operator_approve", actor="user:1")
+        lifecycle.approve(conversions[number].pk, actor=OPERATOR)
 
     assert at_once(9, approve) == ["no_room"] * 5
     assert available_micros(link.offer.advertiser_id) == 0

@@ -3,8 +3,9 @@
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from network.money import Money
 from tests import factories
-from tests.tracking.rows import make_approved, make_conversion
+from tests.tracking.rows import OPERATOR, make_approved, make_conversion
 from tracking.clicks import ids
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Handoff
@@ -38,8 +39,8 @@ def tell(conversion):
     return [each.body["data"] for each in sorted(told, key=lambda each: each.body["data"]["seq"])]
 
 
-def reverse(conversion, refund_micros=None):
-    lifecycle.reverse(conversion.pk, reason="returned", actor="user:1", refund_micros=refund_micros)
+def reverse(conversion, refund=None):
+    lifecycle.reverse(conversion.pk, reason="returned", actor=OPERATOR, refund=refund)
 
 
 def test_a_message_says_what_the_affiliate_may_know(link):
@@ -63,7 +64,7 @@ def test_a_message_says_what_the_affiliate_may_know(link):
 def test_each_message_has_the_commission_of_its_moment(link):
     add(link)
     conversion = make_approved(link, sale=100)
-    reverse(conversion, refund_micros=40_000_000)
+    reverse(conversion, refund=Money(40_000_000, "EUR"))
     reverse(conversion)
     told = [(each["status"], each["commission"]["amount"]) for each in tell(conversion)]
     assert told == [

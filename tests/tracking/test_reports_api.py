@@ -10,9 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection, transaction
 
+from network.money import Money
 from tests import factories
 from tests.amounts import micros
-from tests.tracking.rows import make_approved, make_click, make_conversion, make_impression
+from tests.tracking.rows import (
+    OPERATOR,
+    make_approved,
+    make_click,
+    make_conversion,
+    make_impression,
+)
 from tracking.clicks import repeats
 from tracking.clicks.models import Click
 from tracking.conversions import lifecycle
@@ -164,7 +171,9 @@ def test_a_reversal_lowers_what_was_approved(olga):
     link = factories.make_link()
     factories.fund(link.offer.advertiser)
     conversion = make_approved(link, sale=100)
-    lifecycle.reverse(conversion.pk, reason="returned", actor="user:1", refund_micros=40 * UNIT)
+    lifecycle.reverse(
+        conversion.pk, reason="returned", actor=OPERATOR, refund=Money(40 * UNIT, "EUR")
+    )
     (line,) = report(olga, "group=offer")
     assert (line["revenue"]["amount"], line["commission"]["amount"]) == ("6.00", "4.20")
 

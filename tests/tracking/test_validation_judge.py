@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from network import clock as now_of
 from partners.models import Affiliate
 from tests import factories
-from tests.tracking.rows import available_micros, make_conversion
+from tests.tracking.rows import OPERATOR, available_micros, make_conversion
 from tracking.conversions import lifecycle
 from tracking.conversions.models import Conversion, Event, Share
 from tracking.validation import judge
@@ -94,7 +94,7 @@ def test_an_order_under_another_affiliate_of_the_same_offer_waits_too():
 def test_a_person_may_approve_what_was_held():
     first, second = (make_conversion(link, order_ref="1001") for link in links_of_one_advertiser())
     judge.judge_due()
-    lifecycle.approve(second.pk, reason="operator_approve", actor="user:1")
+    lifecycle.approve(second.pk, actor=OPERATOR)
     assert state(second)[0] == state(first)[0] == "approved"
 
 
@@ -104,7 +104,7 @@ def test_rejected_and_test_conversions_claim_no_order():
         make_conversion(link, order_ref="1001", is_test=test)
         for link, test in zip(links_of_one_advertiser(3), (True, False, False), strict=True)
     )
-    lifecycle.reject(second.pk, reason="returned", actor="user:1")
+    lifecycle.reject(second.pk, reason="returned", actor=OPERATOR)
     judge.judge_due()
     assert state(third)[0] == "approved"
 

@@ -13,8 +13,6 @@ from rest_framework.response import Response
 from network.api.fields import MoneyField, MoneyOf
 from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
-from network.errors import CurrencyMismatch
-from network.money import Money
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.api.schema import by_role
@@ -24,7 +22,7 @@ from tracking.clicks.shapes import ExternalClickId
 from tracking.conversions import lifecycle
 from tracking.conversions.explain import explain
 from tracking.conversions.models import Conversion
-from tracking.conversions.reasons import ACCEPTANCES, REFUSALS, category
+from tracking.conversions.reasons import REFUSALS, category
 from tracking.conversions.shapes import EXPLANATION
 from tracking.visible import visible
 
@@ -105,9 +103,8 @@ class ConversionForNetwork(ConversionForAdvertiser):
 
 
 class Acceptance(StrictSerializer):
-    """Why a person approves; the default names the person's role."""
+    """What a person adds to an approval; its reason is the person's role."""
 
-    reason = serializers.ChoiceField(ACCEPTANCES, required=False)
     note = serializers.CharField(max_length=NOTE_MAX, required=False, allow_blank=True)
 
 
@@ -211,8 +208,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     def approve(self, request: Request, pk: UUID) -> Response:
         """Approve a pending or rejected conversion; its amounts are final from then on."""
         conversion: Conversion = self.get_object()
-        said = {"reason": f"{self.actor.role}_approve"} | self.checked(Acceptance)
-        lifecycle.approve(conversion.pk, actor=self.actor.label, **said)
+        lifecycle.approve(conversion.pk, actor=self.actor, **self.checked(Acceptance))
         return self._changed(conversion)
 
     @extend_schema(request=Refusal, responses=DECIDED)
@@ -220,7 +216,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     def reject(self, request: Request, pk: UUID) -> Response:
         """Reject a conversion that is not approved yet."""
         conversion: Conversion = self.get_object()
-        lifecycle.reject(conversion.pk, actor=self.actor.label, **self.checked(Refusal))
+        lifecycle.reject(conversion.pk, actor=self.actor, **self.checked(Refusal))
         return self._changed(conversion)
 
     @extend_schema(request=Reversal, responses=DECIDED)
@@ -229,17 +225,7 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         """Take back an approved conversion, whole or for the part of the sale that came back."""
         conversion: Conversion = self.get_object()
         said = self.checked(Reversal)
-        refund: Money | None = said.pop("amount", None)
-        if refund and refund.currency != conversion.currency:
-            raise CurrencyMismatch(
-                f"The conversion is in {conversion.currency}.", pointer="/amount/currency"
-            )
-        lifecycle.reverse(
-            conversion.pk,
-            actor=self.actor.label,
-            refund_micros=refund.micros if refund else None,
-            **said,
-        )
+        lifecycle.reverse(conversion.pk, actor=self.actor, refund=said.pop("amount", None), **said)
         return self._changed(conversion)
 
     def _changed(self, conversion: Conversion) -> Response:

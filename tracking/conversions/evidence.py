@@ -97,7 +97,7 @@ def _sale_micros(fields: Fields) -> int | None:
         return None
     if not isinstance(said, str):
         raise MoneyNotString(pointer="/amount")
-    sale_micros = parse_micros(said.strip(), "An amount", places=PLACES)
+    sale_micros = parse_micros(said.strip(), places=PLACES)
     if sale_micros < 0:
         raise AmountInvalid("A sale is not negative.", pointer="/amount")
     if sale_micros > SALE_MICROS_MAX:

@@ -18,11 +18,13 @@ from django.db.backends.utils import CursorWrapper
 
 from network import clock
 from network.celery import nudge
-from network.errors import BadInput, Conflict, IllegalMove, NotEnoughRoom
+from network.errors import BadInput, Conflict, CurrencyMismatch, IllegalMove, NotEnoughRoom
 from network.ids import uuid7
+from network.money import Money
 from network.rows import columns
 from partners import funds
-from tracking.conversions import events, locked, shares, standing
+from partners.actors import Actor
+from tracking.conversions import events, locked, reasons, shares, standing
 from tracking.conversions.events import NewEvent, NewShare
 from tracking.conversions.locked import Row
 from tracking.conversions.standing import Standing
@@ -97,16 +99,21 @@ class _Outcome:
         )
 
 
-def approve(conversion_id: UUID, *, reason: str, actor: str, note: str = "") -> None:
-    """Approve a pending or rejected conversion and freeze its amounts.
+def approve(conversion_id: UUID, *, actor: Actor, note: str = "") -> None:
+    """Approve a pending or rejected conversion and freeze its amounts; the reason is the role.
 
     IllegalMove from any other state, NotEnoughRoom where a rejected one finds its money gone.
     """
+    reason = reasons.acceptance(actor.role)
     _decide(conversion_id, APPROVED, reason=reason, actor=actor, note=note)
 
 
-def reject(conversion_id: UUID, *, reason: str, actor: str, note: str = "") -> None:
-    """Reject a conversion that is not approved, and free the money reserved for it."""
+def reject(conversion_id: UUID, *, reason: str, actor: Actor, note: str = "") -> None:
+    """Reject a conversion that is not approved, and free the money reserved for it.
+
+    Raises ReasonOfAnother, IllegalMove.
+    """
+    reasons.check_refusal(reason, actor.role)
     _decide(conversion_id, REJECTED, reason=reason, actor=actor, note=note)
 
 
@@ -114,28 +121,33 @@ def reverse(
     conversion_id: UUID,
     *,
     reason: str,
-    actor: str,
+    actor: Actor,
     note: str = "",
-    refund_micros: int | None = None,
+    refund: Money | None = None,
 ) -> None:
-    """Take back an approved conversion, or what it paid for `refund_micros` of its sale.
+    """Take back an approved conversion, or what it paid for the refunded part of its sale.
 
-    A refund of all that is left of the sale reverses the whole. Raises IllegalMove,
-    ReversalTooLarge, PartialNotPossible.
+    A refund of all that is left of the sale reverses the whole. Raises ReasonOfAnother,
+    CurrencyMismatch, IllegalMove, ReversalTooLarge, PartialNotPossible.
     """
+    reasons.check_refusal(reason, actor.role)
     with transaction.atomic(), connection.cursor() as cursor:
         row = locked.one(cursor, conversion_id)
+        if refund and refund.currency != row.currency:
+            raise CurrencyMismatch(
+                f"The conversion is in {row.currency}.", pointer="/amount/currency"
+            )
         _check(row, REVERSED)
         left_micros = None
-        if refund_micros is not None:
-            left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund_micros)
+        if refund:
+            left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund.micros)
         to = None if left_micros else REVERSED
-        facts = {} if refund_micros is None else {"refund_micros": refund_micros}
+        facts = {"refund_micros": refund.micros} if refund else {}
         turn = Move(
             row=row,
             to=to,
             reason=reason,
-            actor=actor,
+            actor=actor.label,
             note=note,
             facts=facts,
             left_micros=left_micros or None,
@@ -161,10 +173,10 @@ def move(cursor: CursorWrapper, moves: Sequence[Move], *, now: datetime) -> None
     nudge(*(consumer.task for consumer in settings.CONSUMERS.values()))
 
 
-def _decide(conversion_id: UUID, to: str, *, reason: str, actor: str, note: str) -> None:
+def _decide(conversion_id: UUID, to: str, *, reason: str, actor: Actor, note: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         row = locked.one(cursor, conversion_id)
-        turn = Move(row=row, to=to, reason=reason, actor=actor, note=note)
+        turn = Move(row=row, to=to, reason=reason, actor=actor.label, note=note)
         move(cursor, [turn], now=clock.now())
 
 

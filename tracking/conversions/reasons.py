@@ -1,10 +1,24 @@
 """Why a conversion is as it is: every reason code, and the category that the affiliate is told."""
 
+from collections.abc import Mapping
 from typing import Final
+
+from network.errors import BadInput
+from partners.models import Role
+
+# Who decides, and what an approval and a rejection without another reason say of them.
+_ACCEPTANCES: Final[Mapping[Role, str]] = {
+    Role.OPERATOR: "operator_approve",
+    Role.ADVERTISER: "advertiser_approve",
+}
+_DECISIONS: Final[Mapping[Role, str]] = {
+    Role.OPERATOR: "manager_reject",
+    Role.ADVERTISER: "advertiser_reject",
+}
 
 # What jobs and people may write into an event, by category.
 _BY_CATEGORY: Final = {
-    "accepted": ("received", "valid", "operator_approve", "advertiser_approve"),
+    "accepted": ("received", "valid", *_ACCEPTANCES.values()),
     "waiting": ("room_given", "settling", "order_elsewhere", "advertiser_inactive"),
     "no_room": ("unfunded",),
     "timing": ("click_expired", "ctit_min"),
@@ -22,7 +36,7 @@ _BY_CATEGORY: Final = {
         "geo_mismatch",
     ),
     "terms": ("terms_breach",),
-    "decision": ("advertiser_reject", "manager_reject"),
+    "decision": tuple(_DECISIONS.values()),
     "test": ("test",),
 }
 
@@ -30,8 +44,7 @@ CATEGORIES: Final = {
     reason: category for category, reasons in _BY_CATEGORY.items() for reason in reasons
 }
 
-# What a person may give for an approval, and for a rejection or a reversal.
-ACCEPTANCES: Final = ("operator_approve", "advertiser_approve")
+# What a person may give for a rejection or a reversal.
 REFUSALS: Final = tuple(
     sorted(
         reason
@@ -49,6 +62,23 @@ REFUSALS: Final = tuple(
         for reason in _BY_CATEGORY[name]
     )
 )
+
+
+class ReasonOfAnother(BadInput):
+    """The reason names another: advertisers say advertiser_reject, the network manager_reject."""
+
+    code = "reason_of_another"
+
+
+def acceptance(role: Role) -> str:
+    """The reason of an approval: who gave it, the operator or the advertiser."""
+    return _ACCEPTANCES[role]
+
+
+def check_refusal(reason: str, role: Role) -> None:
+    """ReasonOfAnother where the reason names the decision of another role."""
+    if reason in _DECISIONS.values() and reason != _DECISIONS[role]:
+        raise ReasonOfAnother(pointer="/reason")
 
 
 def category(reason: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from network.ids import uuid7
+from network.zones import midnight
 from partners.terms import amounts
 from tracking.conversions.events import NewShare
 from tracking.conversions.locked import Row
@@ -22,7 +23,7 @@ def release_at(received_at: datetime, hold_days: int, zone: ZoneInfo) -> datetim
     Days are those of the calendar, so that a change to summer time moves nobody's money.
     """
     day = received_at.astimezone(zone).date() + timedelta(days=hold_days + 1)
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    return midnight(day, zone)
 
 
 def approval(row: Row, zone: ZoneInfo) -> NewShare:

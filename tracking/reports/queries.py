@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from network.zones import midnight
 from tracking.clicks.repeats import OF_VISITOR
 from tracking.conversions.models import Conversion
 
@@ -108,7 +109,7 @@ class Question:
     def midnights(self) -> list[datetime]:
         """The instants at which the days begin, and the one at which the last of them ends."""
         days = (self.last - self.first).days + 2
-        return [_midnight(self.first + timedelta(days=day), self.zone) for day in range(days)]
+        return [midnight(self.first + timedelta(days=day), self.zone) for day in range(days)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +233,3 @@ def _line(question: Question, found: Sequence[Any]) -> Line:
     return Line(
         group=keys, names=names, currency=found[groups], conversions=conversions, **measures
     )
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
