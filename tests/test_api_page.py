@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from network.api.idempotency import HEADER
-from network.errors import all_codes
 from partners.models import Role
 from partners.scopes import ALL_SCOPES, SCOPES
+from tests.kinds import all_codes
 from tests.running import ROOT
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from network.api.actors import actor_of, address_of
+from network.api.actors import address_of, capacity_of
 
 WINDOW_S: Final = 60
 
@@ -39,9 +39,9 @@ class Quota:
 class Counted(APIView):
     """API_RATE_PER_MINUTE requests in each minute of real time, per process or per shared cache.
 
-    A request is its actor's as soon as that is known, even if the actor may not do this. Without
-    valid credentials it is its address's, where nobody's good ones are refused for a neighbour's
-    bad ones.
+    A request is its actor's as soon as that is known, even if the actor may not do this; with
+    another key of one's own one is nobody else. Without valid credentials it is its address's,
+    where nobody's good ones are refused for a neighbour's bad ones.
     """
 
     quota: Quota | None = None
@@ -49,7 +49,7 @@ class Counted(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Know the actor, and count the request as theirs; Throttled once the limit is passed."""
         super().perform_authentication(request)
-        self._count(request, by=actor_of(request))
+        self._count(request, by=capacity_of(request))
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to what was raised; a request that was not counted yet is counted now."""

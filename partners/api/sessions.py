@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from network.api.actors import actor_of
+from network.api.actors import address_of
 from network.api.serializers import StrictSerializer
 from network.api.throttling import RateThrottle
 from network.api.views import Endpoint
@@ -101,7 +101,10 @@ def me(actor: Actor) -> dict[str, Any]:
 
 
 class SignInsFromAddress(RateThrottle):
-    """Ten tries a minute from one address: a password is not found by trying."""
+    """Ten tries a minute from one address: a password is not found by trying.
+
+    Whoever else one says to be: who has an account could begin as many sessions as wanted.
+    """
 
     rate = "10/min"
     scope = "sign-in"
@@ -113,7 +116,7 @@ class SignInsFromAddress(RateThrottle):
 
     def subject(self, request: Request) -> str:
         """Whose tries are counted together."""
-        return actor_of(request)
+        return address_of(request)
 
 
 class SignInsToAccount(SignInsFromAddress):

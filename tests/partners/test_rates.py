@@ -6,6 +6,8 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from partners import keys
+
 
 @pytest.fixture(autouse=True)
 def _three_a_minute(settings):
@@ -20,6 +22,13 @@ def told(answer):
 def test_what_an_actor_may_not_do_is_counted_too(alice):
     answers = [told(alice.api.get("/api/v1/deposits")) for _ in range(4)]
     assert answers == [(403, "r=2"), (403, "r=1"), (403, "r=0"), (429, "r=0")]
+
+
+def test_a_second_key_makes_nobody_another(alice):
+    _, other = keys.issue(actor=alice.actor, name="second", scopes=[])
+    assert told(alice.api.get("/api/v1/me")) == (200, "r=2")
+    second = APIClient(headers={"authorization": f"Bearer {other}"})
+    assert told(second.get("/api/v1/me")) == (200, "r=1")
 
 
 def test_bad_keys_are_counted_by_address_and_stop_no_good_one(alice):

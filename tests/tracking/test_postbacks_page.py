@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from network.errors import all_codes
 from network.outgoing import call
 from network.webhooks import webhook_headers
 from tests import factories
+from tests.kinds import all_codes
 from tests.running import ROOT
 from tests.tracking.rows import make_approved
 from tracking.conversions.models import Conversion

@@ -4,8 +4,7 @@ import contextlib
 import io
 import re
 
-from network.errors import PeractionError
-from tests.kinds import kinds_of
+from tests.kinds import all_codes
 from tests.running import ROOT
 from tracking import schema
 from tracking.conversions import refusals, signature
@@ -54,7 +53,7 @@ def test_every_refusal_of_a_report_is_on_the_page_with_its_status():
 
 
 def test_every_code_on_the_page_is_one_of_ours():
-    kinds = {kind.code: kind for kind in kinds_of(PeractionError)}
+    kinds = all_codes()
     for status, code in coded():
         if status >= 400:
             assert int(kinds[code].status) == status, code
