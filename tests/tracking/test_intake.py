@@ -12,7 +12,7 @@ from partners.models import Goal, Offer, Terms
 from tests import factories
 from tests.tracking.intake_desk import Desk
 from tests.tracking.rows import available_micros, make_click
-from tracking.conversions import intake, nonces
+from tracking.conversions import intake, lifecycle, nonces
 from tracking.models import (
     Conversion,
     ConversionKey,
@@ -21,6 +21,7 @@ from tracking.models import (
     Report,
     ReportNonce,
     ReportWait,
+    Share,
 )
 
 
@@ -258,6 +259,17 @@ def test_an_affiliates_own_terms_pay_its_conversions(desk, click):
 def test_an_ended_offer_still_takes_reports_of_its_clicks(desk, click):
     Offer.objects.update(status="ended")
     assert desk.take_one(click)["code"] == "accepted"
+
+
+@pytest.mark.parametrize(("promised", "later"), [(0, 365), (30, 0)])
+def test_an_affiliate_waits_as_long_as_was_promised_at_the_receipt(desk, click, promised, later):
+    Offer.objects.update(hold_days=promised)
+    conversion = Conversion.objects.get(pk=desk.take_one(click)["conversion"])
+    Offer.objects.update(hold_days=later)
+    lifecycle.approve(conversion.pk, reason="manager_approve", actor="user:1")
+    assert Event.objects.get(seq=1).facts["hold_days"] == promised
+    waits = Share.objects.get().release_at - conversion.received_at
+    assert timedelta(days=promised) < waits <= timedelta(days=promised + 1)
 
 
 def test_a_lost_connection_is_told_and_not_hidden(desk, click):
