@@ -184,6 +184,14 @@ def test_a_refused_report_is_stored_and_makes_nothing(desk, click, fields, code)
     assert not ConversionKey.objects.exists()
 
 
+def test_a_report_that_may_be_meant_as_a_test_makes_nothing(desk, click):
+    (answer,) = desk.take(desk.report(click, test="yes"))
+    assert (answer.status, answer.body["code"]) == (400, "malformed")
+    assert answer.body["detail"] == "`test` is 1 or true, 0 or false, or left out."
+    assert Report.objects.get().verdict == "refused"
+    assert not Conversion.objects.exists()
+
+
 def test_a_goal_that_counts_every_time_needs_an_event_id(desk, click):
     set_dedupe(desk, "every")
     assert desk.take_one(click)["code"] == "event_id_required"
