@@ -21,7 +21,7 @@ from payouts.ledger import NETWORK, Account, Entry, Kind, NewJournal
 from payouts.models import BankBooking, PaymentFile, Payout, PayoutRun
 from payouts.rails.base import Order, Payment
 from payouts.refusals import BookingUnlike, translated
-from payouts.runs import State, close_if_answered, lock_row
+from payouts.runs import State, close_if_answered, hold_payees, lock_row
 
 log = structlog.get_logger(__name__)
 
@@ -85,11 +85,13 @@ def render(*, run_id: int, actor: Actor) -> PaymentFile:
     """Write an approved run's payment file, once, and keep its bytes sealed; its payouts are sent.
 
     The attempts are stored in the same transaction, so from here on the run cannot be cancelled.
-    Raises NotFound, IllegalMove, PersonRequired, DebtorNotSet, PayeeUnfit.
+    Raises NotFound, IllegalMove, PersonRequired, DebtorNotSet, PayeeUnfit, and what `hold_payees`
+    raises: this is the last look at an account before money leaves for it.
     """
     person = actor.person_id()
     with translated(), transaction.atomic(), connection.cursor() as cursor:
         run = lock_row(cursor, run_id, State.APPROVED)
+        hold_payees(cursor, run_id)
         rail = rails.serving(run.currency)
         now = clock.now()
         cursor.execute(_ATTEMPT, {"run": run_id, "now": now})

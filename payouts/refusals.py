@@ -53,6 +53,12 @@ class PayeeChanged(Conflict):
     code = "payee_changed"
 
 
+class AffiliateInactive(Conflict):
+    """An affiliate was paused or closed since the run was built: cancel it and build another."""
+
+    code = "affiliate_inactive"
+
+
 class ClawedBack(Conflict):
     """A reversal since the run was built leaves less than it pays: cancel it and build another."""
 

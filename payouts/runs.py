@@ -1,6 +1,6 @@
 """Payout runs: locked with a hash of their content, approved by a second person, or cancelled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -13,7 +13,13 @@ from network.errors import IllegalMove, NotFound
 from partners.actors import Actor
 from payouts import ledger
 from payouts.models import PayoutRun
-from payouts.refusals import ClawedBack, ContentChanged, PayeeChanged, translated
+from payouts.refusals import (
+    AffiliateInactive,
+    ClawedBack,
+    ContentChanged,
+    PayeeChanged,
+    translated,
+)
 
 log = structlog.get_logger(__name__)
 State = PayoutRun.State
@@ -33,10 +39,24 @@ _LOCK_ROW: Final = """
 SELECT state, currency, maker_id, content_sha256 FROM payout_run WHERE id = %s FOR NO KEY UPDATE
 """
 
-_CHANGED_PAYEES: Final = """
-SELECT count(*) FROM payout JOIN payee_method method ON method.id = payout.payee_method_id
-WHERE payout.run_id = %s AND method.superseded_at IS NOT NULL
+# Who pauses an affiliate writes its row, and who changes an account locks it first: either comes
+# before the look at the payees or after the commit. The order keeps two runs out of a circle with
+# whoever writes more than one affiliate.
+_HOLD_PAYEES: Final = """
+SELECT FROM affiliate WHERE id IN (SELECT affiliate_id FROM payout WHERE run_id = %s)
+ORDER BY id FOR SHARE
 """
+
+# A statement of its own: it sees what those who held the rows have committed.
+_UNPAYABLE: Final = """
+SELECT payout.id, method.superseded_at IS NOT NULL FROM payout
+JOIN payee_method method ON method.id = payout.payee_method_id
+JOIN affiliate ON affiliate.id = payout.affiliate_id
+WHERE payout.run_id = %s AND (method.superseded_at IS NOT NULL OR affiliate.status <> 'active')
+ORDER BY payout.id
+"""
+# A refusal names this many payouts and counts the others.
+_NAMED_MAX: Final = 100
 
 # The hash is made where the trigger checks it, by the same function.
 _LOCK: Final = """
@@ -95,16 +115,32 @@ def lock_row(cursor: CursorWrapper, run_id: int, *states: str) -> PayoutRun:
     )
 
 
+def hold_payees(cursor: CursorWrapper, run_id: int) -> None:
+    """Keep the payees of a run that we hold as they are until the transaction ends.
+
+    Raises PayeeChanged where one has another account than the run was built with, and
+    AffiliateInactive where one is paused or closed; both name the payouts. A build leaves such
+    affiliates out, so the way on is to cancel the run and build another.
+    """
+    cursor.execute(_HOLD_PAYEES, [run_id])
+    cursor.execute(_UNPAYABLE, [run_id])
+    found = cursor.fetchall()
+    changed = [payout_id for payout_id, is_changed in found if is_changed]
+    if changed:
+        raise PayeeChanged(members=_named(changed))
+    if found:
+        raise AffiliateInactive(members=_named([payout_id for payout_id, _ in found]))
+
+
 def lock(*, run_id: int, actor: Actor) -> PayoutRun:
     """Fix a draft's content under its hash and set the money aside.
 
-    Raises NotFound, IllegalMove, PayeeChanged where a payee has another account by now, and
-    ClawedBack where a payee is owed less by now than the run pays.
+    Raises NotFound, IllegalMove, what `hold_payees` raises, and ClawedBack where a payee is owed
+    less by now than the run pays.
     """
     with translated(), transaction.atomic(), connection.cursor() as cursor:
         lock_row(cursor, run_id, State.DRAFT)
-        if changed := _count(cursor, _CHANGED_PAYEES, run_id):
-            raise PayeeChanged(members={"payees": changed})
+        hold_payees(cursor, run_id)
         cursor.execute("UPDATE payout SET state = 'locked' WHERE run_id = %s", [run_id])
         cursor.execute(_LOCK, [clock.now(), run_id])
         ledger.post_parts(
@@ -125,14 +161,16 @@ def lock(*, run_id: int, actor: Actor) -> PayoutRun:
 def approve(*, run_id: int, content_sha256: str, actor: Actor) -> PayoutRun:
     """A second person's yes to exactly this content; the first yes counts, later ones are late.
 
-    Raises NotFound, IllegalMove, ContentChanged, PersonRequired; and SelfApproval for the maker or
-    PayeeEditorApproval for who entered an account that is paid, both held by the database.
+    Raises NotFound, IllegalMove, ContentChanged, PersonRequired, what `hold_payees` raises; and
+    SelfApproval for the maker or PayeeEditorApproval for who entered an account that is paid, both
+    held by the database.
     """
     person = actor.person_id()
     with translated(), transaction.atomic(), connection.cursor() as cursor:
         run = lock_row(cursor, run_id, State.LOCKED)
         if content_sha256 != run.content_sha256:
             raise ContentChanged()
+        hold_payees(cursor, run_id)
         now = clock.now()
         cursor.execute(_APPROVE, [run_id, run.maker_id, person, content_sha256, actor.label, now])
         _move(cursor, run_id, old=State.LOCKED, new=State.APPROVED, stamp="approved_at")
@@ -179,6 +217,10 @@ def _move(cursor: CursorWrapper, run_id: int, *, old: str, new: str, stamp: str)
         f"UPDATE payout_run SET state = %s, {stamp} = %s WHERE id = %s AND state = %s",
         [new, clock.now(), run_id, old],
     )
+
+
+def _named(payout_ids: Sequence[int]) -> dict[str, object]:
+    return {"payees": len(payout_ids), "payouts": list(payout_ids[:_NAMED_MAX])}
 
 
 def _count(cursor: CursorWrapper, query: str, run_id: int) -> int:

@@ -8,7 +8,7 @@ from network.api.problems import CONTENT_TYPE
 from partners.vocabulary import LINK_PATH, SUBS, TEXT_MAX, TOLD
 from tracking.conversions.dialects import TUNE
 from tracking.conversions.edge import PATH, TUNE_PATH
-from tracking.conversions.evidence import GOAL_MAX, REF_MAX
+from tracking.conversions.evidence import GOAL_MAX, REF_MAX, TEST_WORDS
 from tracking.seen import direct, events, impressions, script
 
 Schema = dict[str, Any]
@@ -41,7 +41,11 @@ _FIELDS: Final[dict[str, Schema]] = {
         "description": "The sale's worth, with no more decimals than its currency has.",
     },
     "currency": {**_TEXT, "pattern": "^[A-Za-z]{3}$", "description": "That of the offer."},
-    "test": {**_TEXT, "enum": ["1", "true"], "description": "A test earns and reserves nothing."},
+    "test": {
+        **_TEXT,
+        "enum": list(TEST_WORDS),
+        "description": "A test, `1` or `true`, earns and reserves nothing.",
+    },
 }
 # Who signs sends these four at the end of the query, `sig` last, or the headers.
 _SIGNING: Final[dict[str, tuple[str, Schema]]] = {

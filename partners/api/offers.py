@@ -30,7 +30,8 @@ from partners.destinations import HOSTS_MAX
 from partners.models import Offer, Role
 
 _WRITERS = (Role.OPERATOR, Role.ADVERTISER)
-_TEN_YEARS_S = 10 * 366 * 86_400
+# The clicks of all are kept for the longest window of any offer, so no advertiser may ask for more.
+_CLICK_WINDOW_S_MAX = 730 * 86_400
 _HOLD_DAYS_MAX = 365
 _EDITABLE = (
     "name",
@@ -55,9 +56,11 @@ class OfferChange(StrictModelSerializer[Offer]):
     """What may change while an offer lives."""
 
     description = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    click_window_s = serializers.IntegerField(min_value=60, max_value=_TEN_YEARS_S, required=False)
+    click_window_s = serializers.IntegerField(
+        min_value=60, max_value=_CLICK_WINDOW_S_MAX, required=False
+    )
     min_click_to_conversion_s = serializers.IntegerField(
-        min_value=0, max_value=_TEN_YEARS_S, required=False
+        min_value=0, max_value=_CLICK_WINDOW_S_MAX, required=False
     )
     hold_days = serializers.IntegerField(min_value=0, max_value=_HOLD_DAYS_MAX, required=False)
     targeting = TargetingField(required=False, allow_null=True)

@@ -86,6 +86,7 @@ def test_an_advertiser_cannot_draft_for_another(acme, rival):
             "window_empty",
         ),
         ({"visibility": "secret"}, "/visibility", "invalid_choice"),
+        ({"click_window_s": 730 * 86_400 + 1}, "/click_window_s", "max_value"),
         ({"hold_days": -1}, "/hold_days", "min_value"),
         ({"status": "active"}, "/status", "unknown_field"),
     ],

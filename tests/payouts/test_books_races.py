@@ -6,15 +6,25 @@ from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
+import psycopg
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from network import clock
 from network.errors import IllegalMove, PeractionError
 from network.money import Money
+from partners import parties, payees
+from partners.models import PayeeMethod
+from partners.payees import Account
 from payouts import commissions, deposits, drafts, payments, runs
 from payouts.models import Commission, Deposit, PaymentFile, PayoutLine, PayoutRun
-from payouts.refusals import ClawedBack, DepositExists, PayeeChanged, SelfApproval
+from payouts.refusals import (
+    AffiliateInactive,
+    ClawedBack,
+    DepositExists,
+    PayeeChanged,
+    SelfApproval,
+)
 from tests import factories
 from tests.environment import LONG
 from tests.payouts.earning import (
@@ -29,6 +39,7 @@ from tests.payouts.earning import (
     sent_run,
     violations,
 )
+from tests.running import eventually
 
 ROUNDS = range(50 if LONG else 5)
 
@@ -128,6 +139,53 @@ def test_a_change_of_account_comes_before_the_lock_or_after_it(fresh_db, fred, a
         make_payee(alice.affiliate)
         runs.cancel(run_id=run.pk, actor=fred.actor)
         assert violations() == []
+
+
+def test_a_change_of_account_comes_before_the_file_or_after_it(fresh_db, fred, gina, alice):
+    account = Account(holder="Alice", iban="FR1420041010050500013M02606", country="FR")
+    for _ in ROUNDS:
+        payable(alice.affiliate, "10")
+        run = approved_run(fred, gina)
+        old = run.payouts.get().payee_method
+        rendered, new = at_once(
+            partial(payments.render, run_id=run.pk, actor=fred.actor),
+            partial(payees.replace, alice.affiliate, account, actor=alice.actor),
+        )
+        old.refresh_from_db()
+        if isinstance(rendered, PayeeChanged):
+            runs.cancel(run_id=run.pk, actor=fred.actor)
+        else:
+            assert rendered.run_id == run.pk
+        assert old.superseded_at == new.created_at
+        PayeeMethod.objects.filter(superseded_at=None).update(superseded_at=clock.now())
+        make_payee(alice.affiliate)
+        assert violations() == []
+
+
+@pytest.mark.parametrize("late", ["account", "pause"])
+def test_who_writes_an_affiliate_is_waited_for_before_the_file(fresh_db, fred, gina, alice, late):
+    payable(alice.affiliate, "10")
+    run = approved_run(fred, gina)
+    account = Account(holder="Alice", iban="FR1420041010050500013M02606", country="FR")
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            if late == "account":
+                payees.replace(alice.affiliate, account, actor=alice.actor)
+            else:
+                parties.change(alice.affiliate, status="paused")
+            render = partial(payments.render, run_id=run.pk, actor=fred.actor)
+            rendering = threads.submit(at_once, render)
+            eventually(lambda: waits_for_a_row(fresh_db.owner_url))
+        (answer,) = rendering.result()
+    assert isinstance(answer, PayeeChanged if late == "account" else AffiliateInactive)
+    assert not PaymentFile.objects.exists()
+
+
+def waits_for_a_row(url):
+    with psycopg.connect(url) as watching:
+        return watching.execute(
+            "SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+        ).rowcount
 
 
 def test_four_workers_take_every_hand_off_once(fresh_db, fred, alice, bob):

@@ -4,10 +4,12 @@ import pytest
 
 from network import clock
 from network.errors import IllegalMove, NotFound
+from partners import parties
 from partners.actors import PersonRequired
-from payouts import drafts, runs
-from payouts.models import Approval, PayoutLine, PayoutLineRelease, PayoutRun
+from payouts import drafts, payments, runs
+from payouts.models import Approval, PaymentFile, PayoutLine, PayoutLineRelease, PayoutRun
 from payouts.refusals import (
+    AffiliateInactive,
     ClawedBack,
     ContentChanged,
     PayeeChanged,
@@ -66,6 +68,68 @@ def test_a_payee_that_moved_since_the_build_stops_the_lock(draft, fred, alice):
     with pytest.raises(PayeeChanged):
         runs.lock(run_id=draft.pk, actor=fred.actor)
     assert PayoutRun.objects.get().state == "draft"
+
+
+def change_account(affiliate):
+    affiliate.payee_methods.update(superseded_at=clock.now())
+    make_payee(affiliate)
+
+
+def pause(affiliate):
+    parties.change(affiliate, status="paused")
+
+
+def next_step(run, fred, gina):
+    """Lock, approve or write to a file, whatever comes next."""
+    if run.state == "draft":
+        return runs.lock(run_id=run.pk, actor=fred.actor)
+    if run.state == "locked":
+        sha256 = run.content_sha256
+        return runs.approve(run_id=run.pk, content_sha256=sha256, actor=gina.actor)
+    return payments.render(run_id=run.pk, actor=fred.actor)
+
+
+@pytest.mark.parametrize("trouble", [(change_account, PayeeChanged), (pause, AffiliateInactive)])
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_an_account_that_is_not_to_be_paid_stops_every_step(
+    draft, fred, gina, alice, steps, trouble
+):
+    run, (happens, refusal) = draft, trouble
+    for _ in range(steps):
+        run = next_step(run, fred, gina)
+    happens(alice.affiliate)
+    with pytest.raises(refusal) as refused:
+        next_step(run, fred, gina)
+    assert refused.value.members == {"payees": 1, "payouts": [run.payouts.get().pk]}
+    assert PayoutRun.objects.get().state == run.state
+    assert not PaymentFile.objects.exists()
+    assert runs.cancel(run_id=run.pk, actor=fred.actor).state == "cancelled"
+    assert violations() == []
+
+
+def test_a_payee_that_moved_and_is_paused_stops_the_file(draft, fred, gina, alice):
+    run = next_step(next_step(draft, fred, gina), fred, gina)
+    change_account(alice.affiliate)
+    pause(alice.affiliate)
+    with pytest.raises(PayeeChanged):
+        next_step(run, fred, gina)
+
+
+def test_after_a_pause_the_others_are_paid_by_another_run(draft, fred, gina, alice):
+    bob = factories.make_affiliate()
+    payable(bob, "5")
+    pause(alice.affiliate)
+    runs.cancel(run_id=draft.pk, actor=fred.actor)
+    run = approved_run(fred, gina)
+    assert [payout.affiliate for payout in run.payouts.all()] == [bob]
+
+
+def test_a_file_is_taken_again_whatever_became_of_its_payees(earned, fred, gina, alice):
+    run = sent_run(fred, gina)
+    _, content = payments.read_file(run_id=run.pk, actor=fred.actor)
+    change_account(alice.affiliate)
+    pause(alice.affiliate)
+    assert payments.read_file(run_id=run.pk, actor=fred.actor)[1] == content
 
 
 def test_a_reversal_between_build_and_lock_stops_the_lock(draft, fred, earned):

@@ -12,7 +12,7 @@ from partners.models import Goal, Offer, Terms
 from tests import factories
 from tests.tracking.intake_desk import Desk
 from tests.tracking.rows import available_micros, make_click
-from tracking.conversions import intake, nonces
+from tracking.conversions import intake, lifecycle, nonces
 from tracking.models import (
     Conversion,
     ConversionKey,
@@ -21,6 +21,7 @@ from tracking.models import (
     Report,
     ReportNonce,
     ReportWait,
+    Share,
 )
 
 
@@ -183,6 +184,14 @@ def test_a_refused_report_is_stored_and_makes_nothing(desk, click, fields, code)
     assert not ConversionKey.objects.exists()
 
 
+def test_a_report_that_may_be_meant_as_a_test_makes_nothing(desk, click):
+    (answer,) = desk.take(desk.report(click, test="yes"))
+    assert (answer.status, answer.body["code"]) == (400, "malformed")
+    assert answer.body["detail"] == "`test` is 1 or true, 0 or false, or left out."
+    assert Report.objects.get().verdict == "refused"
+    assert not Conversion.objects.exists()
+
+
 def test_a_goal_that_counts_every_time_needs_an_event_id(desk, click):
     set_dedupe(desk, "every")
     assert desk.take_one(click)["code"] == "event_id_required"
@@ -258,6 +267,17 @@ def test_an_affiliates_own_terms_pay_its_conversions(desk, click):
 def test_an_ended_offer_still_takes_reports_of_its_clicks(desk, click):
     Offer.objects.update(status="ended")
     assert desk.take_one(click)["code"] == "accepted"
+
+
+@pytest.mark.parametrize(("promised", "later"), [(0, 365), (30, 0)])
+def test_an_affiliate_waits_as_long_as_was_promised_at_the_receipt(desk, click, promised, later):
+    Offer.objects.update(hold_days=promised)
+    conversion = Conversion.objects.get(pk=desk.take_one(click)["conversion"])
+    Offer.objects.update(hold_days=later)
+    lifecycle.approve(conversion.pk, reason="manager_approve", actor="user:1")
+    assert Event.objects.get(seq=1).facts["hold_days"] == promised
+    waits = Share.objects.get().release_at - conversion.received_at
+    assert timedelta(days=promised) < waits <= timedelta(days=promised + 1)
 
 
 def test_a_lost_connection_is_told_and_not_hidden(desk, click):

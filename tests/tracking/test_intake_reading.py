@@ -140,10 +140,24 @@ def test_evidence_is_read_whole():
         ({"order_id": ["1"]}, "malformed"),
         ({"order_id": True}, "malformed"),
         ({"goal": "x" * 41}, "malformed"),
+        *(({"test": word}, "malformed") for word in ("yes", "on", "2", "tru", "truee", 1.0, [1])),
     ],
 )
 def test_faults_have_their_codes(fields, code):
     assert fault(**fields) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "is_test"),
+    [
+        (("1", "true", "True", " TRUE ", 1, True), True),
+        (("0", "false", "FALSE", 0, False, "", " ", None), False),
+    ],
+)
+def test_a_report_is_a_test_or_not_by_a_word_that_both_sides_know(words, is_test):
+    for word in words:
+        said = evidence.read({"click_id": ids.mint(uuid7()), "test": word})
+        assert (said.is_test, said.fault) == (is_test, None)
 
 
 def test_a_click_id_that_is_missing_is_told_from_one_that_is_not_ours():

@@ -6,10 +6,11 @@ import pytest
 
 from network import clock as now_of
 from network.ids import uuid7
+from partners.models import Offer
 from tests import factories
 from tests.tracking.intake_desk import Desk
 from tests.tracking.rows import make_click
-from tracking.models import Conversion, Report, ReportOutcome, ReportWait
+from tracking.models import Conversion, Event, Report, ReportOutcome, ReportWait
 
 
 @pytest.fixture
@@ -39,6 +40,15 @@ def test_a_late_click_makes_the_conversion_as_of_the_receipt(desk, clock):
     assert (outcome.verdict, outcome.conversion_id) == ("accepted", conversion.id)
     assert not ReportWait.objects.exists()
     assert Report.objects.get().verdict == "waiting"
+
+
+def test_a_report_that_waited_has_the_hold_of_when_it_was_matched(desk):
+    id = uuid7()
+    desk.take_one(id)
+    Offer.objects.update(hold_days=3)
+    make_click(desk.link, id=id)
+    desk.match()
+    assert Event.objects.get().facts["hold_days"] == 3
 
 
 def test_two_waiting_reports_of_one_order_become_one_conversion(desk):

@@ -1,6 +1,6 @@
 """The life of a conversion: allowed moves, frozen amounts, and funds that follow."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from network.errors import CurrencyMismatch, IllegalMove, NotEnoughRoom, NotFound
 from network.ids import uuid7
 from network.money import Money
+from partners.models import Offer
 from tests import factories
 from tests.tracking.rows import OPERATOR, available_micros, make_approved, make_conversion
 from tracking.conversions import lifecycle, shares
@@ -238,6 +239,14 @@ def test_the_database_refuses_reversals_that_pass_what_was_approved(link):
     share.id, share.event_id, share.revenue_micros = uuid7(), uuid7(), -share.revenue_micros - 1
     with pytest.raises(IntegrityError, match="reversals pass"):
         share.save(force_insert=True)
+
+
+def test_a_conversion_whose_beginning_tells_no_hold_has_the_offers(link):
+    conversion = make_conversion(link)
+    Offer.objects.update(hold_days=3)
+    approve(conversion)
+    waits = Share.objects.get().release_at - conversion.received_at
+    assert timedelta(days=3) < waits <= timedelta(days=4)
 
 
 BERLIN = ZoneInfo("Europe/Berlin")

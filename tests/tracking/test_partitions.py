@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, ProgrammingError, connection
 
 from network import clock as now_of
+from partners.models import Offer
 from tests import factories
 from tests.running import eventually
 from tracking import tasks
@@ -16,6 +17,7 @@ from tracking.clicks import partitions, salts
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 3, 1)
 OLD = TODAY - timedelta(days=500)
+WINDOW_S = 600 * 86_400
 
 
 def make(*days, kind="click"):
@@ -91,10 +93,33 @@ def test_a_retention_of_nothing_keeps_everything():
 
 
 def test_clicks_stay_as_long_as_a_conversion_may_name_them():
-    factories.make_offer(click_window_s=600 * 86_400)
+    factories.make_offer(click_window_s=WINDOW_S)
     make(OLD)
     assert drop(kept_days=400) == []
     assert drop(TODAY + timedelta(days=102), kept_days=400) == [OLD]
+
+
+def test_a_draft_keeps_no_clicks():
+    factories.make_offer(status="draft", click_window_s=WINDOW_S)
+    make(OLD)
+    assert drop(kept_days=400) == [OLD]
+
+
+@pytest.mark.parametrize("status", ["active", "paused", "ended"])
+def test_an_offer_whose_last_day_is_not_told_keeps_its_clicks(status):
+    factories.make_offer(status=status, click_window_s=WINDOW_S)
+    make(OLD)
+    assert drop(kept_days=400) == []
+
+
+@pytest.mark.parametrize(("status", "dropped"), [("ended", [OLD]), ("active", []), ("paused", [])])
+def test_an_ended_offer_keeps_its_clicks_for_a_window_after_its_last_day(status, dropped):
+    last = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC) - timedelta(seconds=WINDOW_S)
+    offer = factories.make_offer(status=status, click_window_s=WINDOW_S, ends_at=last)
+    make(OLD)
+    assert drop(kept_days=400) == []
+    Offer.objects.filter(pk=offer.pk).update(ends_at=last - timedelta(seconds=1))
+    assert drop(kept_days=400) == dropped
 
 
 def test_a_short_retention_keeps_the_last_month():

@@ -246,6 +246,12 @@ def test_a_test_report_earns_nothing(fresh_db, click):
     assert Conversion.objects.get().is_test
 
 
+def test_a_word_that_may_mean_a_test_is_refused_here_too(fresh_db, click):
+    (answer,) = get(fresh_db, by_code(click, test="yes"))
+    assert answer.body.startswith(b"success=false; err_msg=malformed: `test` is ")
+    assert not Conversion.objects.exists()
+
+
 def _move_elsewhere(fresh_db, offer, external_id):
     """As another process does it."""
     with psycopg.connect(fresh_db.url) as connection:

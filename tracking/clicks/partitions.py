@@ -1,6 +1,6 @@
 """The days of clicks and of what is kept as they are: made ahead of time, dropped when over."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from psycopg import Cursor
@@ -16,8 +16,13 @@ _MAKE: Final = """
 SELECT count(*) FILTER (WHERE make_partition(name, day))
 FROM unnest(%s::text[]) AS name, unnest(%s::date[]) AS day
 """
-# A click is needed as long as a conversion may still name it, however short the retention is.
-_LONGEST_WINDOW: Final = "SELECT coalesce(max(click_window_s), 0) FROM offer"
+# A click is needed as long as a conversion may still name it, however short the retention is. A
+# draft never had a good one, and an ended offer none after its `ends_at`, if it has that.
+_LONGEST_WINDOW: Final = """
+SELECT coalesce(max(click_window_s), 0) FROM offer
+WHERE status <> 'draft' AND (status <> 'ended' OR ends_at IS NULL
+    OR ends_at + make_interval(secs => click_window_s) >= %s)
+"""
 _OLD: Final = """
 SELECT DISTINCT to_date(right(child.relname, 8), 'YYYYMMDD')
 FROM pg_inherits
@@ -42,14 +47,15 @@ def make(cursor: Cursor[Any], today: date) -> int:
 
 
 def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -> list[date]:
-    """Drop partitions older than `kept_days` and older than any offer's click window; their days.
+    """Drop partitions older than `kept_days` and than the window of any offer that had clicks.
 
+    Returns their days.
     Where `kept_days` is 0 nothing is ever dropped. Days of the last month stay whatever it says,
     and the database would refuse to drop them.
     """
     if kept_days == 0:
         return []
-    cursor.execute(_LONGEST_WINDOW)
+    cursor.execute(_LONGEST_WINDOW, [datetime.combine(today, time(), UTC)])
     (longest_s,) = cursor.fetchone() or (0,)
     first = today - timedelta(days=max(kept_days, longest_s // _DAY_S + 1, _LEAST_DAYS))
     cursor.execute(_OLD, [list(TABLES), first, limit])

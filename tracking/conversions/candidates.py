@@ -58,6 +58,7 @@ class Candidate:
             "received_at": self.report.received_at,
             "click_window_s": self.offer.click_window_s,
             "min_click_to_conversion_s": self.offer.min_click_to_conversion_s,
+            "hold_days": self.offer.hold_days,
             "terms": {
                 "id": terms.id,
                 "revenue_fixed_micros": terms.revenue_fixed_micros,

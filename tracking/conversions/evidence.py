@@ -1,6 +1,6 @@
 """What a report says happened, read with care: a fault in it is kept beside what could be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -18,7 +18,8 @@ CLICK_ID_MAX: Final = 64
 # No basket is worth a thousand million; a larger amount is a mistake in units.
 SALE_MICROS_MAX: Final = 10**9 * MICROS
 _CURRENCY_LENGTH: Final = 3
-_YES: Final = ("1", "true")
+# In any case. A word that nobody agreed on is refused: read as no, a trial would cost money.
+TEST_WORDS: Final[Mapping[str, bool]] = {"0": False, "1": True, "false": False, "true": True}
 
 _Value = TypeVar("_Value")
 
@@ -74,7 +75,7 @@ def read(fields: Fields) -> Evidence:
         event_ref=taken(lambda all: _text(all, "event_id", REF_MAX)),
         sale_micros=taken(_sale_micros),
         currency=taken(_currency),
-        is_test=(taken(_test) or "").lower() in _YES,
+        is_test=taken(_test) or False,
         fault=faults[0] if faults else None,
     )
 
@@ -112,9 +113,16 @@ def _currency(fields: Fields) -> str | None:
     return text and text.upper()
 
 
-def _test(fields: Fields) -> str | None:
+def _test(fields: Fields) -> bool | None:
     said = fields.get("test")
-    return str(said) if isinstance(said, bool) else _text(fields, "test", REF_MAX)
+    if isinstance(said, bool):
+        return said
+    text = _text(fields, "test", REF_MAX)
+    if text is None:
+        return None
+    if text.lower() not in TEST_WORDS:
+        raise Malformed("`test` is 1 or true, 0 or false, or left out.", pointer="/test")
+    return TEST_WORDS[text.lower()]
 
 
 def _text(fields: Fields, name: str, length_max: int) -> str | None:

@@ -11,11 +11,13 @@ from django.db.backends.utils import CursorWrapper
 
 from network.errors import NotFound
 
+# The hold is the one that the offer had at receipt: nobody moves what an affiliate waits for. What
+# was stored before the first event told it has the offer's.
 _ROWS: Final = """
 SELECT picked.id, picked.status, picked.seq, picked.received_at, picked.click_at,
     picked.advertiser_id, picked.offer_id, picked.affiliate_id, picked.order_ref, picked.currency,
     picked.revenue_micros, picked.commission_micros, picked.reserved_micros, picked.is_test,
-    offer.hold_days,
+    coalesce((event.facts ->> 'hold_days')::int, offer.hold_days),
     jsonb_build_object(
         'terms_id', terms.id, 'sale_micros', picked.sale_micros,
         'revenue_fixed_micros', terms.revenue_fixed_micros, 'revenue_ppm', terms.revenue_ppm,
@@ -24,6 +26,7 @@ SELECT picked.id, picked.status, picked.seq, picked.received_at, picked.click_at
 FROM ({statement}) AS picked
 JOIN offer ON offer.id = picked.offer_id
 JOIN terms ON terms.id = picked.terms_id
+LEFT JOIN conversion_event AS event ON event.conversion_id = picked.id AND event.seq = 1
 """
 
 
