@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from network import clock
 from network.errors import BadInput, Conflict, Unauthenticated
+from partners import keys
 from partners.actors import Actor
 from partners.models import Advertiser, Affiliate, Membership, Organisation, Role, User
 
@@ -111,10 +112,18 @@ def add_member(
 
 
 def remove_member(membership: Membership, *, actor: Actor) -> None:
-    """Take a role away, and with it the person's keys in it; OwnMembership for one's own."""
+    """Take a role away, and with it the person's keys in it; OwnMembership for one's own.
+
+    The keys stay dead if the person is given the role again. Keys that belong to nobody stay alive,
+    whoever has issued them: they are the organisation's.
+    """
     if membership.user_id == actor.user_id:
         raise OwnMembership()
-    membership.delete()
+    with transaction.atomic():
+        # A key that the person is being issued is there already, or finds no membership any more.
+        Organisation.objects.select_for_update().get(pk=membership.organisation_id)
+        keys.revoke_all(membership)
+        membership.delete()
 
 
 def _person(*, email: str, name: str, password: str, at: str) -> User:

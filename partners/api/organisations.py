@@ -100,6 +100,10 @@ class MembershipViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         return Response(MembershipOutput(membership).data, status=201)
 
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take the role away; the person's keys in it end at once."""
+        """Take the role away; the person's keys in it are revoked at once.
+
+        Keys that belong to nobody (`person` is null in `api-keys`) are the organisation's and stay:
+        turn over those that the person may know.
+        """
         people.remove_member(self.get_object(), actor=self.actor)
         return Response(status=204)
