@@ -94,9 +94,12 @@ class MembershipViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
 
     @extend_schema(request=MembershipInput, responses={201: MembershipOutput})
     def create(self, request: Request) -> Response:
-        """Give a person a role."""
+        """Give a person a role; people in finance are added with `manage.py add_person` alone.
+
+        An operator, a person in finance and a partner's person are three people.
+        """
         data: dict[str, Any] = self.checked(MembershipInput)
-        membership = people.add_member(**{**data, "role": Role(data["role"])})
+        membership = people.add_member(**{**data, "role": Role(data["role"])}, actor=self.actor)
         return Response(MembershipOutput(membership).data, status=201)
 
     def destroy(self, request: Request, pk: str) -> Response:

@@ -48,10 +48,78 @@ def test_an_affiliates_people_get_no_other_role(olga, alice, role):
     assert (response.status_code, response.json()["code"]) == (422, "role_does_not_fit")
 
 
-def test_the_same_role_twice_is_refused(olga, fred):
-    body = {"organisation": fred.organisation.pk, "role": "finance", "email": "FRED@test.example"}
-    response = olga.api.post(URL, body)
+def test_the_same_role_twice_is_refused(olga, network_organisation):
+    factories.make_member(
+        "operator", network_organisation, factories.make_user("omar@test.example")
+    )
+    body = {"organisation": network_organisation.pk, "role": "operator"}
+    response = olga.api.post(URL, body | {"email": "OMAR@test.example"})
     assert (response.status_code, response.json()["code"]) == (409, "already_member")
+
+
+@pytest.mark.parametrize("email", ["olga", "alice", "fred", "new"])
+def test_an_operator_adds_nobody_to_finance(olga, alice, fred, email):
+    body = {"organisation": olga.organisation.pk, "role": "finance"}
+    address = f"{email}@test.example"
+    response = olga.api.post(URL, body | {"email": address, "password": PASSWORD})
+    assert (response.status_code, response.json()["code"]) == (403, "finance_by_console")
+    assert Membership.objects.filter(role=Role.FINANCE).count() == 1
+
+
+@pytest.mark.parametrize("role", ["operator", "affiliate"])
+def test_nobody_gives_themselves_a_role(olga, alice, role):
+    organisation = alice.organisation if role == "affiliate" else factories.make_organisation()
+    body = {"organisation": organisation.pk, "role": role, "email": "OLGA@test.example"}
+    response = olga.api.post(URL, body)
+    assert (response.status_code, response.json()["code"]) == (409, "own_membership")
+
+
+@pytest.mark.parametrize(
+    ("has", "role"),
+    [
+        ("operator", "finance"),
+        ("finance", "operator"),
+        ("operator", "affiliate"),
+        ("finance", "advertiser"),
+        ("affiliate", "operator"),
+        ("affiliate", "finance"),
+        ("advertiser", "operator"),
+        ("advertiser", "finance"),
+    ],
+)
+def test_deals_money_and_partners_are_three_peoples(alice, acme, network_organisation, has, role):
+    whose = {"affiliate": alice.organisation, "advertiser": acme.organisation}
+    user = factories.make_member(has, whose.get(has, network_organisation)).user
+    with pytest.raises(people.RolesApart):
+        people.add_member(
+            organisation=whose.get(role, network_organisation), role=Role(role), email=user.email
+        )
+    assert user.memberships.get().role == has
+
+
+def test_partners_may_share_a_person(olga, alice, acme):
+    body = {"organisation": acme.organisation.pk, "role": "advertiser", "email": alice.user.email}
+    assert olga.api.post(URL, body).status_code == 201
+
+
+def test_the_networks_people_are_nobodys_first_person(olga, fred):
+    body = {"code": "new", "name": "New", "person": {"email": fred.user.email}}
+    response = olga.api.post("/api/v1/affiliates", body)
+    assert (response.status_code, response.json()["code"]) == (409, "roles_apart")
+    assert response.json()["errors"][0]["pointer"] == "/person/email"
+
+
+def test_of_two_roles_given_at_once_one_is_refused(fresh_db, network_organisation):
+    user = factories.make_user()
+    given = {"organisation": network_organisation, "email": user.email}
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            people.add_member(**given, role=Role.FINANCE)
+            second = pool.submit(closing, people.add_member, **given, role=Role.OPERATOR)
+            eventually(lambda: somebody_waits(fresh_db.url), within_s=10)
+        with pytest.raises(people.RolesApart):
+            second.result(10)
+    assert user.memberships.get().role == Role.FINANCE
 
 
 def test_a_removed_role_takes_its_keys_along(olga, fred):
