@@ -35,10 +35,7 @@ class ReportTooLarge(BadInput):
 
 
 class CsvRenderer(JSONRenderer):
-    """Lets `format=csv` and `Accept: text/csv` through; the view writes the text.
-
-    A problem is a JSON document whatever was asked for.
-    """
+    """Lets `format=csv` and `Accept: text/csv` through; the view writes the text."""
 
     media_type = "text/csv"
     format = "csv"
