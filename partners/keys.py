@@ -84,6 +84,7 @@ def issue(
             digest=crypto.digest(secret),
             name=name,
             user_id=actor.person_id() if personal else None,
+            issuer_id=actor.user_id,
             organisation_id=actor.organisation_id,
             role=actor.role,
             scopes=sorted(set(scopes)),

@@ -136,7 +136,7 @@ def remove_member(membership: Membership, *, actor: Actor) -> None:
     """Take a role away, and with it the person's keys in it; OwnMembership for one's own.
 
     The keys stay dead if the person is given the role again. Keys that belong to nobody stay alive,
-    whoever has issued them: they are the organisation's.
+    as they are the organisation's; their `issuer` says which of them the person was shown.
     """
     if membership.user_id == actor.user_id:
         raise OwnMembership()

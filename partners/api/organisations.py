@@ -105,8 +105,8 @@ class MembershipViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     def destroy(self, request: Request, pk: str) -> Response:
         """Take the role away; the person's keys in it are revoked at once.
 
-        Keys that belong to nobody (`person` is null in `api-keys`) are the organisation's and stay:
-        turn over those that the person may know.
+        Keys that belong to nobody (in `api-keys` their `person` is null) are the organisation's and
+        stay: turn over those whose `issuer` the person is.
         """
         people.remove_member(self.get_object(), actor=self.actor)
         return Response(status=204)
