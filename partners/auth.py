@@ -180,7 +180,7 @@ class Allowed(BasePermission):
 
     `scope` maps an action to the scope it needs, "" where every key may; `roles` is a set for all
     actions or maps an action to its set. An action that is not declared is allowed to nobody. The
-    actions of a view that is no viewset are its methods in lower case.
+    actions of a view that is no viewset are its methods in lower case; HEAD is GET.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -188,7 +188,7 @@ class Allowed(BasePermission):
         actor = request.user
         if not isinstance(actor, Actor):
             raise Unauthenticated()
-        action: str | None = getattr(view, "action", str(request.method).lower())
+        action = _action(view, str(request.method).lower())
         if action is None:
             return True  # a method that the view does not have: the answer will be 405
         if actor.role not in _roles(view, action):
@@ -198,6 +198,17 @@ class Allowed(BasePermission):
         if needed is None or (needed and needed not in actor.scopes):
             raise ScopeMissing(members={"scope": needed})
         return True
+
+
+def _action(view: Any, method: str) -> str | None:
+    """What is asked of the view, None where it does not have the method."""
+    if method not in view.http_method_names:
+        return None
+    if hasattr(view, "action"):
+        action: str | None = view.action
+        return action
+    method = "get" if method == "head" else method
+    return method if hasattr(view, method) else None
 
 
 def _roles(view: Any, action: str) -> Collection[str]:

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from network import clock, crypto
-from network.errors import BadInput, Conflict, Forbidden, IllegalMove
+from network.errors import BadInput, Conflict, Forbidden, IllegalMove, Unauthenticated
 from partners.actors import Actor
-from partners.models import ApiKey, Organisation, Role
+from partners.models import ApiKey, Membership, Organisation, Role
 from partners.scopes import ALL_SCOPES
 
 # Two with the same name: the old one works until the new one is in place everywhere.
@@ -60,15 +60,19 @@ def issue(
     """A new key of the actor's organisation and role, and its bearer string, which nobody keeps.
 
     A personal key acts as the actor's person and may approve; another belongs to nobody. Raises
-    UnknownScope, ScopeNotHeld, ExpiryInvalid, TooManyLiveKeys, PersonRequired.
+    UnknownScope, ScopeNotHeld, ExpiryInvalid, TooManyLiveKeys, PersonRequired, and Unauthenticated
+    where the actor's membership has just ended.
     """
     now = clock.now()
     _check_scopes(actor, scopes)
     _check_expiry(actor, expires_at, now)
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with transaction.atomic():
-        # The lock makes two simultaneous requests count one after the other.
+        # The lock makes two simultaneous requests count one after the other. Who is removed at the
+        # same time is so before, and gets no key, or afterwards, and this key ends with the rest.
         Organisation.objects.select_for_update().get(pk=actor.organisation_id)
+        if actor.user_id is not None and not _is_member(actor):
+            raise Unauthenticated("The membership has ended.")
         live = visible(actor).filter(Q(expires_at=None) | Q(expires_at__gt=now))
         same = live.filter(
             organisation=actor.organisation_id, role=actor.role, name=name, revoked_at=None
@@ -80,6 +84,7 @@ def issue(
             digest=crypto.digest(secret),
             name=name,
             user_id=actor.person_id() if personal else None,
+            issuer_id=actor.user_id,
             organisation_id=actor.organisation_id,
             role=actor.role,
             scopes=sorted(set(scopes)),
@@ -95,6 +100,26 @@ def revoke(key: ApiKey) -> None:
     if not ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
         raise IllegalMove("The key is revoked already.")
     key.revoked_at = now
+
+
+def revoke_all(membership: Membership) -> None:
+    """End the person's keys of a membership, in the transaction that ends it.
+
+    The caller holds the organisation's lock, as `issue` does. Keys of nobody are the
+    organisation's, and stay.
+    """
+    ApiKey.objects.filter(
+        user=membership.user_id,
+        organisation=membership.organisation_id,
+        role=membership.role,
+        revoked_at=None,
+    ).update(revoked_at=clock.now())
+
+
+def _is_member(actor: Actor) -> bool:
+    return Membership.objects.filter(
+        user=actor.user_id, organisation=actor.organisation_id, role=actor.role
+    ).exists()
 
 
 def _check_scopes(actor: Actor, scopes: Collection[str]) -> None:

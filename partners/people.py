@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from network import clock
-from network.errors import BadInput, Conflict, Unauthenticated
+from network import clock, constraints
+from network.errors import BadInput, Conflict, Forbidden, Unauthenticated
+from partners import keys
 from partners.actors import Actor
 from partners.models import Advertiser, Affiliate, Membership, Organisation, Role, User
 
@@ -55,9 +56,21 @@ class AlreadyMember(Conflict):
 
 
 class OwnMembership(Conflict):
-    """Nobody takes their own role away: another operator does."""
+    """Nobody gives themselves a role or takes their own away: another operator does."""
 
     code = "own_membership"
+
+
+class RolesApart(Conflict):
+    """An operator, a person in finance and a partner's person are three people."""
+
+    code = "roles_apart"
+
+
+class FinanceByConsole(Forbidden):
+    """People in finance are added on the server, with `manage.py add_person`."""
+
+    code = "finance_by_console"
 
 
 def visible_organisations(actor: Actor) -> QuerySet[Organisation]:
@@ -92,29 +105,46 @@ def add_member(
     name: str = "",
     password: str = "",
     at: str = "",
+    actor: Actor | None = None,
 ) -> Membership:
     """Give a person a role in an organisation; a person not known yet is created with the password.
 
-    `at` is the JSON pointer of where the person stood in the input. Raises RoleDoesNotFit,
-    AlreadyMember, PasswordMissing, PasswordWeak, PersonExists.
+    `at` is the JSON pointer of where the person stood in the input; no `actor` is the server's own
+    console. Raises RoleDoesNotFit, AlreadyMember, RolesApart, OwnMembership, FinanceByConsole,
+    PasswordMissing, PasswordWeak, PersonExists.
     """
     _check_role(organisation, role)
+    if actor is not None and role == Role.FINANCE:
+        # Else an operator would sign in as a person of her own making, and pay.
+        raise FinanceByConsole(pointer="/role")
     with transaction.atomic():
         user = _person(email=email.lower(), name=name, password=password, at=at)
+        if actor is not None and user.pk == actor.user_id:
+            raise OwnMembership(pointer=f"{at}/email")
         try:
             with transaction.atomic():
                 return Membership.objects.create(
                     user=user, organisation=organisation, role=role, created_at=clock.now()
                 )
         except IntegrityError as error:
+            if constraints.broken(error) == "membership_apart":
+                raise RolesApart(pointer=f"{at}/email") from error
             raise AlreadyMember() from error
 
 
 def remove_member(membership: Membership, *, actor: Actor) -> None:
-    """Take a role away, and with it the person's keys in it; OwnMembership for one's own."""
+    """Take a role away, and with it the person's keys in it; OwnMembership for one's own.
+
+    The keys stay dead if the person is given the role again. Keys that belong to nobody stay alive,
+    as they are the organisation's; their `issuer` says which of them the person was shown.
+    """
     if membership.user_id == actor.user_id:
         raise OwnMembership()
-    membership.delete()
+    with transaction.atomic():
+        # A key that the person is being issued is there already, or finds no membership any more.
+        Organisation.objects.select_for_update().get(pk=membership.organisation_id)
+        keys.revoke_all(membership)
+        membership.delete()
 
 
 def _person(*, email: str, name: str, password: str, at: str) -> User:

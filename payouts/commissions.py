@@ -10,9 +10,9 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Case, Q, QuerySet, Value, When
 
-from network import clock
+from network import clock, constraints
 from partners.actors import Actor
-from payouts import ledger, refusals
+from payouts import ledger
 from payouts.ledger import Bound
 from payouts.models import Commission, Payout
 from tracking.conversions import handoffs
@@ -161,7 +161,7 @@ def _take_or_split(cursor: CursorWrapper, claimed: Sequence[Claimed]) -> int:
             _take(cursor, claimed)
     except (IntegrityError, DataError) as error:
         if len(claimed) == 1:
-            handoffs.put_off(cursor, claimed, refusals.constraint(error) or str(error))
+            handoffs.put_off(cursor, claimed, constraints.broken(error) or str(error))
             return 0
         half = len(claimed) // 2
         return sum(_take_or_split(cursor, part) for part in (claimed[:half], claimed[half:]))

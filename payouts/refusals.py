@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-from django.db import DatabaseError, IntegrityError
-from psycopg import Error as DatabaseRefusal
+from django.db import IntegrityError
 
+from network.constraints import broken
 from network.errors import BadInput, Conflict, Forbidden, IllegalMove, PeractionError
 
 
@@ -137,13 +137,7 @@ def translated(**meanings: type[PeractionError]) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        refusal = (BY_CONSTRAINT | meanings).get(constraint(error))
+        refusal = (BY_CONSTRAINT | meanings).get(broken(error))
         if refusal is None:
             raise
         raise refusal() from error
-
-
-def constraint(error: DatabaseError) -> str:
-    """The name of the rule that the database held against a statement."""
-    cause = error.__cause__
-    return (cause.diag.constraint_name or "") if isinstance(cause, DatabaseRefusal) else ""

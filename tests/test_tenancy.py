@@ -253,7 +253,7 @@ def test_an_outsiders_lists_hold_nothing_of_others(request, theirs, name):
 @pytest.mark.parametrize("address", FILTERS)
 def test_a_filter_by_anothers_id_finds_nothing(request, theirs, name, address):
     answer = ask(request.getfixturevalue(name), "get", address.format_map(theirs))
-    if answer.status_code in (403, 404):
+    if answer.status_code in (403, 404) or answer.json().get("code") == "unknown_parameter":
         return
     assert answer.status_code == 200
     found = answer.json()

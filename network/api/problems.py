@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.urls import reverse
 from django.views import defaults
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -69,9 +70,14 @@ _LOGGED = (IntegrityError, DataError, OperationalError, InterfaceError)
 
 
 def problem_response(exception: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's exception handler: the problem document of whatever a view raised."""
+    """DRF's exception handler: the problem document of whatever a view raised.
+
+    It is JSON whatever was asked for, also where the view writes YAML or CSV.
+    """
     error = meaning(exception)
     request: Request = context["request"]
+    request.accepted_renderer = JSONRenderer()
+    request.accepted_media_type = JSONRenderer.media_type
     if isinstance(exception, _LOGGED):
         log.warning("api.database_refused", path=request.path, **database_facts(exception))
     elif error.status == HTTPStatus.INTERNAL_SERVER_ERROR:

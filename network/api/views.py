@@ -24,6 +24,8 @@ class EndpointMixin(Counted):
     the actions that commit by themselves, and more than once.
     """
 
+    # Not OPTIONS: what an address takes is said by the schema, and other sites may not call it.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     bodiless: tuple[str, ...] = ()
     idempotent: str | dict[str, str] = "honoured"
     idempotent_by: str = "owner"

@@ -8,7 +8,7 @@ from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from network.api.filters import StrictFilterSet, TrueOrFalse
+from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictSerializer
 from partners import keys
 from partners.api.resources import Resource
@@ -27,7 +27,7 @@ class KeyInput(StrictSerializer):
 
 
 class KeyOutput(serializers.ModelSerializer[ApiKey]):
-    """A key without its secret, which nobody keeps."""
+    """A key without its secret, which nobody keeps; the issuer is who was shown it."""
 
     person = serializers.PrimaryKeyRelatedField[Any](source="user", read_only=True)
 
@@ -40,6 +40,7 @@ class KeyOutput(serializers.ModelSerializer[ApiKey]):
             "organisation",
             "role",
             "person",
+            "issuer",
             "scopes",
             "created_at",
             "expires_at",
@@ -60,8 +61,9 @@ class IssuedKey(KeyOutput):
 
 
 class KeyFilter(StrictFilterSet):
-    """Keys by name, role and whether they are revoked."""
+    """Keys by name, role, issuer and whether they are revoked."""
 
+    issuer = IdFilter("issuer_id")
     revoked = TrueOrFalse("revoked_at", lookup_expr="isnull", exclude=True)
 
     class Meta:

@@ -94,12 +94,19 @@ class MembershipViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
 
     @extend_schema(request=MembershipInput, responses={201: MembershipOutput})
     def create(self, request: Request) -> Response:
-        """Give a person a role."""
+        """Give a person a role; people in finance are added with `manage.py add_person` alone.
+
+        An operator, a person in finance and a partner's person are three people.
+        """
         data: dict[str, Any] = self.checked(MembershipInput)
-        membership = people.add_member(**{**data, "role": Role(data["role"])})
+        membership = people.add_member(**{**data, "role": Role(data["role"])}, actor=self.actor)
         return Response(MembershipOutput(membership).data, status=201)
 
     def destroy(self, request: Request, pk: str) -> Response:
-        """Take the role away; the person's keys in it end at once."""
+        """Take the role away; the person's keys in it are revoked at once.
+
+        Keys that belong to nobody (in `api-keys` their `person` is null) are the organisation's and
+        stay: turn over those whose `issuer` the person is.
+        """
         people.remove_member(self.get_object(), actor=self.actor)
         return Response(status=204)

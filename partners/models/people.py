@@ -103,6 +103,8 @@ class ApiKey(models.Model):
     digest = models.CharField(max_length=64)
     name = models.CharField(max_length=120)
     user = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    # Who was shown the key; None where another key of nobody has issued it.
+    issuer = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     role = models.CharField(max_length=20, choices=Role.choices)
     scopes = ArrayField(models.CharField(max_length=40))

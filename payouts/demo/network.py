@@ -149,6 +149,7 @@ def _issue(member: Membership, bearer: str) -> None:
         digest=crypto.digest(secret),
         name="demo",
         user=member.user,
+        issuer=member.user,
         organisation=member.organisation,
         role=member.role,
         scopes=sorted(SCOPES[Role(member.role)]),

@@ -207,6 +207,20 @@ def test_an_unknown_address_of_the_api_points_to_the_schema(nobody, method, path
 
 
 @pytest.mark.parametrize(
+    ("method", "query", "headers", "code"),
+    [
+        ("get", "?format=xx", {}, "not_found"),
+        ("get", "", {"accept": "text/html"}, "not_acceptable"),
+        ("post", "", {"accept": "application/yaml"}, "method_not_allowed"),
+        ("post", "", {}, "method_not_allowed"),
+    ],
+)
+def test_a_problem_is_json_where_the_answer_is_yaml(nobody, method, query, headers, code):
+    answer = getattr(nobody, method)(f"/api/v1/schema{query}", headers=headers)
+    assert problem(answer)["code"] == code
+
+
+@pytest.mark.parametrize(
     ("path", "status", "heading"),
     [
         ("/nothing", 404, "There is no such page"),

@@ -38,3 +38,10 @@ def test_who_signs_does_not_go_back_to_a_token(db):
     with pytest.raises(IntegrityError, match="goes on signing"):
         attack(f"UPDATE advertiser SET report_auth = 'token' WHERE id = {acme.pk}")
     attack(f"UPDATE advertiser SET name = 'Acme', report_auth = 'hmac' WHERE id = {acme.pk}")
+
+
+def test_no_operator_becomes_finance_by_an_update(db):
+    olga = factories.make_member("operator")
+    factories.make_member("operator", user=olga.user)
+    with pytest.raises(IntegrityError, match="nobody is two"):
+        attack(f"UPDATE membership SET role = 'finance' WHERE id = {olga.pk}")

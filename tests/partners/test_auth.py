@@ -121,10 +121,10 @@ def test_an_actors_label_names_the_key_and_the_person(alice):
     assert alice.actor.label == f"user:{alice.user.pk}"
 
 
-def test_a_person_with_two_roles_picks_one(network_organisation, client):
+def test_a_person_with_two_roles_picks_one(alice, acme, client):
     user = factories.make_user()
-    first = factories.make_member(Role.OPERATOR, network_organisation, user)
-    second = factories.make_member(Role.FINANCE, network_organisation, user)
+    first = factories.make_member(Role.AFFILIATE, alice.organisation, user)
+    second = factories.make_member(Role.ADVERTISER, acme.organisation, user)
     client.force_login(user)
     assert client.get("/api/v1/me").json()["role"] == first.role
     picked = client.get("/api/v1/me", headers={"peraction-membership": str(second.pk)})

@@ -30,6 +30,16 @@ def test_a_key_acts_for_its_person_unless_told_otherwise(alice):
     assert (personal["person"], machine["person"]) == (alice.user.pk, None)
 
 
+def test_a_key_says_who_was_shown_it(alice, bob, olga):
+    body = {"name": "b", "scopes": ["links:read", "keys:write"], "personal": False}
+    machine = alice.api.post(URL, body).json()
+    second = api_client(machine["key"]).post(URL, body | {"name": "c"}).json()
+    assert (machine["issuer"], second["issuer"]) == (alice.user.pk, None)
+    bob.api.post(URL, body)
+    found = olga.api.get(URL, {"issuer": alice.user.pk}).json()["results"]
+    assert [key["id"] for key in found] == [machine["id"]]
+
+
 def test_a_machines_key_cannot_issue_a_persons(alice):
     api = api_client(factories.make_key(alice.membership, personal=False))
     response = api.post(URL, {"name": "a", "scopes": ["links:read"]})

@@ -18,6 +18,28 @@ def test_a_key_shows_its_role_and_rights(request, name):
     assert me["scopes"] == sorted(SCOPES[somebody.actor.role])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("head", "me", 200),
+        ("head", "me/password", 405),
+        ("get", "me/password", 405),
+        ("put", "me", 405),
+        ("trace", "me", 405),
+        ("options", "me", 405),
+        ("options", "links", 405),
+        ("request", "me", 405),
+        ("head", "links", 200),
+        ("put", "links", 405),
+    ],
+)
+def test_what_an_address_cannot_do_is_no_question_of_rights(alice, method, path, status):
+    answer = alice.api.generic(method.upper(), f"/api/v1/{path}")
+    assert answer.status_code == status
+    if answer.content and status == 405:
+        assert answer.json()["code"] == "method_not_allowed"
+
+
 def test_partners_learn_their_own_ids(alice, acme):
     assert alice.api.get("/api/v1/me").json()["affiliate"] == alice.affiliate.pk
     assert alice.api.get("/api/v1/me").json()["advertiser"] is None

@@ -64,6 +64,32 @@ def test_the_conversion_of_another_is_not_there(request, who, path, conversion):
     assert stranger.api.get(BASE).json()["results"] == []
 
 
+@pytest.mark.parametrize("query", ["order_id=1001", "order_id=1002", "review=true", "advertiser=1"])
+def test_an_affiliate_cannot_guess_what_it_is_not_shown(alice, conversion, query):
+    answer = alice.api.get(f"{BASE}?{query}")
+    name = query.split("=")[0]
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_parameter")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"?{name}"]
+
+
+def test_an_affiliate_filters_by_what_it_is_shown(alice, link, conversion):
+    for query in (
+        "status=pending",
+        "is_test=false",
+        f"offer={link.offer_id}",
+        f"link={link.pk}",
+        f"click_id={ids.mint(conversion.click_id)}",
+        "from=2000-01-01",
+    ):
+        results = alice.api.get(f"{BASE}?{query}").json()["results"]
+        assert [row["id"] for row in results] == [str(conversion.pk)], query
+
+
+def test_an_advertiser_finds_its_order(acme, conversion):
+    results = acme.api.get(f"{BASE}?order_id=1001").json()["results"]
+    assert [row["id"] for row in results] == [str(conversion.pk)]
+
+
 def test_a_list_is_filtered_by_what_it_declares(olga, link, conversion):
     other = make_approved(link, order_ref="1002")
     for query, wanted in {

@@ -159,6 +159,11 @@ def test_the_affiliate_sees_own_rows_and_no_revenue(alice, bob, traffic):
     assert report(alice, f"affiliate={bob.affiliate.pk}&{PERIOD}") == []
 
 
+def test_an_affiliate_cannot_ask_by_advertiser(alice, acme, traffic):
+    answer = alice.api.get(f"/api/v1/reports?advertiser={acme.advertiser.pk}&{PERIOD}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_parameter")
+
+
 def test_the_advertiser_sees_own_rows_and_no_commission(acme, rival, traffic):
     lines = report(acme, f"group=offer&{PERIOD}")
     own = {offer.pk for offer in acme.advertiser.offers.all()}

@@ -121,19 +121,19 @@ class Reversal(Refusal):
     amount = MoneyField(required=False)
 
 
-class ConversionFilter(StrictFilterSet):
-    """Conversions by state, by whose they are, by order or click, and by time of receipt."""
+class FilterForAffiliate(StrictFilterSet):
+    """Conversions by state, by whose they are, by click, and by time of receipt.
+
+    By what an affiliate is shown: a filter for anything else would tell whether a guess is right.
+    """
 
     period = "received_at"
 
     offer = IdFilter("offer_id")
     goal = IdFilter("goal_id")
     affiliate = IdFilter("affiliate_id")
-    advertiser = IdFilter("advertiser_id")
     link = IdFilter("link_id")
-    order_id = filters.CharFilter("order_ref")
     click_id = filters.CharFilter(method="of_click")
-    review = TrueOrFalse(method="in_review")
 
     class Meta:
         model = Conversion
@@ -143,6 +143,14 @@ class ConversionFilter(StrictFilterSet):
         """Those of one click; none for an id that is not ours."""
         id = ids.read(text)
         return rows.filter(click_id=id) if id else rows.none()
+
+
+class ConversionFilter(FilterForAffiliate):
+    """By advertiser, by order, and by whether they wait for a person, too."""
+
+    advertiser = IdFilter("advertiser_id")
+    order_id = filters.CharFilter("order_ref")
+    review = TrueOrFalse(method="in_review")
 
     def in_review(
         self, rows: QuerySet[Conversion], name: str, wanted: bool
@@ -163,11 +171,13 @@ DECIDED = by_role("DecidedConversion", ConversionForNetwork, ConversionForAdvert
     list=extend_schema(responses=CONVERSION), retrieve=extend_schema(responses=CONVERSION)
 )
 class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    """Conversions, the latest first; decisions are for the operator and the offer's advertiser."""
+    """Conversions, the latest first; decisions are for the operator and the offer's advertiser.
+
+    An affiliate filters by what it is shown: not by `advertiser`, `order_id` or `review`.
+    """
 
     queryset = Conversion.objects.all()
     serializer_class = ConversionForNetwork
-    filterset_class = ConversionFilter
     lookup_value_converter = "uuid"
     ordering = ("-received_at", "-id")
     roles = {
@@ -187,6 +197,13 @@ class ConversionViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
         "reverse": "conversions:write",
     }
     idempotent = {"approve": "required", "reverse": "required"}
+
+    @property
+    def filterset_class(self) -> type[StrictFilterSet]:
+        """What the actor may ask for; the schema is written for nobody, and shows the most."""
+        if getattr(self, "swagger_fake_view", False) or self.actor.role != Role.AFFILIATE:
+            return ConversionFilter
+        return FilterForAffiliate
 
     def get_queryset(self) -> QuerySet[Conversion]:
         return visible(Conversion.objects.all(), self.actor)

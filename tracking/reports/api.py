@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from network import clock, zones
 from network.api.parameters import day_parameter, id_parameter, parameter
-from network.errors import BadInput, InvalidParameter
+from network.errors import BadInput, InvalidParameter, UnknownParameter
 from partners.actors import Actor
 from partners.api.resources import Resource
 from partners.models import Role
@@ -35,10 +35,7 @@ class ReportTooLarge(BadInput):
 
 
 class CsvRenderer(JSONRenderer):
-    """Lets `format=csv` and `Accept: text/csv` through; the view writes the text.
-
-    A problem is a JSON document whatever was asked for.
-    """
+    """Lets `format=csv` and `Accept: text/csv` through; the view writes the text."""
 
     media_type = "text/csv"
     format = "csv"
@@ -62,7 +59,7 @@ class Reports(Resource):
             OpenApiParameter("tz", description="Whose days: an IANA time zone."),
             OpenApiParameter("offer", OpenApiTypes.INT64),
             OpenApiParameter("affiliate", OpenApiTypes.INT64),
-            OpenApiParameter("advertiser", OpenApiTypes.INT64),
+            OpenApiParameter("advertiser", OpenApiTypes.INT64, description="Not for an affiliate."),
             OpenApiParameter("format", enum=["json", "csv"]),
         ],
         responses={
@@ -102,7 +99,12 @@ class Reports(Resource):
 
 
 def question(said: dict[str, str], actor: Actor) -> Question:
-    """What the parameters ask, of the actor's own rows; InvalidParameter names the faulty one."""
+    """What the parameters ask, of the actor's own rows; InvalidParameter names the faulty one.
+
+    UnknownParameter where an affiliate asks by advertiser: it is not shown whose an offer is.
+    """
+    if actor.role == Role.AFFILIATE and "advertiser" in said:
+        raise UnknownParameter(pointer="?advertiser")
     zone = parameter(said, "tz", _zone) or ZoneInfo(settings.NETWORK_TIME_ZONE)
     last = day_parameter(said, "to") or clock.now().astimezone(zone).date()
     first = day_parameter(said, "from") or last - timedelta(days=DAYS - 1)
