@@ -11,7 +11,7 @@ from partners import snapshot
 from partners.models import Goal, Offer, Terms
 from tests import factories
 from tests.tracking.intake_desk import Desk
-from tests.tracking.rows import available_micros, make_click
+from tests.tracking.rows import OPERATOR, available_micros, make_click
 from tracking.conversions import intake, lifecycle, nonces
 from tracking.models import (
     Conversion,
@@ -274,7 +274,7 @@ def test_an_affiliate_waits_as_long_as_was_promised_at_the_receipt(desk, click, 
     Offer.objects.update(hold_days=promised)
     conversion = Conversion.objects.get(pk=desk.take_one(click)["conversion"])
     Offer.objects.update(hold_days=later)
-    lifecycle.approve(conversion.pk, reason="manager_approve", actor="user:1")
+    lifecycle.approve(conversion.pk, actor=OPERATOR)
     assert Event.objects.get(seq=1).facts["hold_days"] == promised
     waits = Share.objects.get().release_at - conversion.received_at
     assert timedelta(days=promised) < waits <= timedelta(days=promised + 1)
