@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from network import crypto
 from partners import links
-from partners.models import Link, Role
+from partners.models import Advertiser, Link, Role
 from payouts.demo import cast
 from payouts.demo.cast import Person
 
@@ -33,7 +34,10 @@ def write(path: Path) -> None:
 def content() -> dict[str, Any]:
     """Everything that is in the file."""
     of_alma = Link.objects.filter(affiliate__code=cast.ALMA.code, offer__status="active")
-    link = of_alma.select_related("offer").latest("pk")
+    # Not the latest, which a visitor may have made since.
+    link = of_alma.select_related("offer").earliest("pk")
+    fjell = Advertiser.objects.get(code=cast.FJELL.code)
+    knows_token = fjell.report_token_digest == crypto.digest(cast.REPORT_TOKEN)
     return {
         "logins": [_login(role, person) for role, person in _LOGINS],
         "keys": {
@@ -46,7 +50,7 @@ def content() -> dict[str, Any]:
         "urls": {"web": settings.WEB_URL, "tracker": settings.TRACKER_URL},
         "report": {
             "advertiser": cast.FJELL.code,
-            "token": cast.REPORT_TOKEN,
+            "token": cast.REPORT_TOKEN if knows_token else "another one since it was changed",
             "signer": cast.LUMEN.code,
             "key_id": cast.REPORT_KEY_ID,
             "secret": cast.REPORT_SECRET,

@@ -74,7 +74,9 @@ class Shop:
 
 @pytest.fixture
 def tracker(fresh_db, tmp_path):
-    with serve(fresh_db.environment, log=tmp_path / "tracker.log") as server:
+    # Nobody is agreed for, so that it shows who said yes.
+    environment = fresh_db.environment | {"CONSENT_ABSENT": "minimal"}
+    with serve(environment, log=tmp_path / "tracker.log") as server:
         yield f"http://127.0.0.1:{server.port}"
 
 
@@ -213,6 +215,22 @@ def test_a_direct_link_waits_for_consent(chromium, shop):
     assert not Click.objects.exists()
     page.run("pa('consent', true)")
     eventually(Click.objects.exists)
+    assert Click.objects.get().visitor is not None
+
+
+def test_a_direct_link_that_says_no_itself_is_believed(chromium, shop):
+    shop.attributes = 'data-consent="required"'
+    page = chromium.page()
+    page.go(f"{shop.url}/?pa=abc123&cons=0")
+    page.run("pa.consent(true)")
+    eventually(Click.objects.exists)
+    assert "consent_refused" in Click.objects.get().marks
+
+
+def test_who_was_not_asked_has_not_agreed(chromium, shop):
+    chromium.page().go(f"{shop.url}/?pa=abc123")
+    eventually(Click.objects.exists)
+    assert "consent_minimal" in Click.objects.get().marks
 
 
 def test_global_privacy_control_keeps_and_tells_nothing(chromium, shop):

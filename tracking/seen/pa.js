@@ -97,6 +97,8 @@
     var told = window.location.search.slice(1).split('&').filter(function (pair) {
       return SENT.test(pair);
     });
+    // Whoever asked the visitor has an answer, or nothing would be told by now.
+    if (set.consent === 'required' && !/(^|&)cons=/.test(told.join('&'))) told.push('cons=1');
     told.push('ref=' + encodeURIComponent(document.referrer));
     window.fetch(tracker + '/d/' + encodeURIComponent(code) + '?' + told.join('&'), {
       credentials: 'omit', keepalive: true

@@ -23,8 +23,8 @@ export async function conversions(own, hint) {
   ], results);
 }
 
-/** A column of money; struck through where the conversion was refused and nothing flows. */
+/** A column of money; struck through where nothing flows: a test, or a conversion that was refused. */
 export function worth(head, key) {
-  const refused = (row) => row.status === "rejected" || row.status === "reversed";
-  return { head, kind: "number", cell: (row) => (refused(row) ? el("s", {}, money(row[key])) : money(row[key])) };
+  const idle = (row) => row.is_test || row.status === "rejected" || row.status === "reversed";
+  return { head, kind: "number", cell: (row) => (idle(row) ? el("s", {}, money(row[key])) : money(row[key])) };
 }
