@@ -1,4 +1,4 @@
-"""Money and rates on the wire: strings, exact, in a canonical form."""
+"""Money, rates and codes on the wire: strings, exact, in a canonical form."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -18,6 +18,7 @@ from network.money import (
 
 # A thousand million units: far above any payout, far below where sums of rows meet a bigint's end.
 MOST_UNITS: Final = 1_000_000_000
+CODE_MAX: Final = 40
 
 
 class MoneyField(serializers.Field[Money, Any, dict[str, str], Any]):
@@ -111,6 +112,17 @@ class RateField(serializers.Field[int, Any, str, Any]):
     def to_representation(self, value: int) -> str:
         """The percentage without needless zeros."""
         return format_percent(value)
+
+
+class CodeField(serializers.RegexField):
+    """What people call a thing in addresses and reports: `summer-sale_2`, at most 40 characters."""
+
+    default_error_messages = {
+        "invalid": "A code is of lower-case letters, digits, - and _, the first no - or _.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^[a-z0-9][a-z0-9_-]*$", max_length=CODE_MAX, **kwargs)
 
 
 def _invalid(error: BadInput) -> serializers.ValidationError:

@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from network.api.fields import CodeField
 from network.api.serializers import StrictModelSerializer, StrictSerializer
 from partners import parties
 from partners.api.organisations import NewPersonInput
@@ -22,7 +23,7 @@ _OWN = (Role.OPERATOR, Role.ADVERTISER)
 class PartyInput(StrictSerializer):
     """A partner to bring in, with its first person."""
 
-    code = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
+    code = CodeField()
     name = serializers.CharField(max_length=200)
     person = NewPersonInput(required=False)
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from network import clock
-from network.api.fields import MoneyField, MoneyOf, RateField
+from network.api.fields import CodeField, MoneyField, MoneyOf, RateField
 from network.api.serializers import StrictModelSerializer, StrictSerializer
 from network.errors import CurrencyMismatch
 from network.money import Money
@@ -48,7 +48,7 @@ class TermsInput(StrictSerializer):
 class GoalInput(StrictModelSerializer[Goal]):
     """A goal to add, with the terms it starts with."""
 
-    code = serializers.RegexField(r"^[a-z0-9][a-z0-9_-]*$", max_length=40)
+    code = CodeField()
     terms = TermsInput(many=True, required=False)
 
     class Meta:
