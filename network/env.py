@@ -7,12 +7,15 @@ with a table of all of it, so that one start shows everything there is to put ri
 
 import binascii
 import os
+import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Final
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+_MISSING: Final = "is missing"
 _problems: list[tuple[str, str]] = []
 
 
@@ -21,7 +24,7 @@ def env_str(name: str, default: str | None = None, *, choices: tuple[str, ...] =
     value = os.environ.get(name, "")
     if not value:
         if default is None:
-            _problem(name, "is missing")
+            _problem(name, _MISSING)
         return default or ""
     if choices and value not in choices:
         _problem(name, f"is {value!r}, not one of {', '.join(choices)}")
@@ -130,10 +133,14 @@ def refuse_problems() -> None:
     if not _problems:
         return
     width = max(len(name) for name, _ in _problems)
-    rows = [f"  {name:<{width}}  {problem}" for name, problem in sorted(set(_problems))]
+    lines = ["The environment is not fit to start with:"]
+    lines += [f"  {name:<{width}}  {problem}" for name, problem in sorted(set(_problems))]
+    # A command by hand, where the settings of `make run` are probably meant.
+    if Path(sys.argv[0]).name == "manage.py" and any(text == _MISSING for _, text in _problems):
+        lines.append('Beside `make run`: make manage CMD="COMMAND WORDS"')
     _problems.clear()
     # SystemExit, because management commands swallow ImproperlyConfigured and go on.
-    raise SystemExit("\n".join(["The environment is not fit to start with:", *rows]))
+    raise SystemExit("\n".join(lines))
 
 
 def _key(name: str, text: str) -> bytes:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from network import env
+from tests.running import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,28 @@ def test_production_without_secrets_ends_with_a_table_of_everything_missing():
     for name in ("SECRET_KEY", "CLICK_KEYS", "FIELD_KEYS", "BLIND_INDEX_KEY", "DATABASE_URL",
                  "CELERY_BROKER_URL", "ALLOWED_HOSTS", "DEBUG", "DB_POOL_MAX"):  # fmt: skip
         assert f"  {name} " in answer.stderr
+    assert "make manage" not in answer.stderr
+
+
+def test_a_command_by_hand_is_told_how_it_gets_the_settings_of_make_run():
+    answer = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "  SECRET_KEY " in answer.stderr
+    assert answer.stderr.splitlines()[-1].startswith("Beside `make run`: make manage CMD=")
+
+
+def test_a_command_by_hand_with_all_settings_is_told_only_what_is_wrong(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
+    monkeypatch.setenv("NUMBER", "x")
+    env.env_int("NUMBER")
+    assert "make manage" not in refusal()
 
 
 @pytest.mark.parametrize(("text", "value"), [("True", True), ("False", False), ("", True)])

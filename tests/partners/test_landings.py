@@ -1,10 +1,13 @@
 """`landings`: the pages of an offer, shown to affiliates by name, kept within bounds."""
 
+import json
+
 import pytest
 
 from partners import landings
 from partners.models import Landing
 from tests import factories
+from tests.running import ROOT
 
 BODY = {"name": "Short form", "url": "https://shop.example/short?c={click_id}"}
 
@@ -73,3 +76,11 @@ def test_pages_are_counted(acme, offer, monkeypatch):
     monkeypatch.setattr(landings, "LANDINGS_MAX", 2)
     codes = [acme.api.post(pages(offer), BODY).status_code for _ in range(3)]
     assert codes == [201, 201, 409]
+
+
+def test_the_page_on_offers_has_a_body_that_makes_a_page(acme, offer):
+    page = (ROOT / "docs" / "offers.md").read_text().split("## Landing pages")[1]
+    body = json.loads(page.split("```json\n")[1].split("```")[0])
+    made = acme.api.post(pages(offer), body)
+    assert made.status_code == 201
+    assert body.items() <= made.json().items()

@@ -1,5 +1,6 @@
 """`smart-links`: taken with access to every offer, edited whole, and never another link's code."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from partners import smart
 from partners.models import SmartLink, SmartOffer, SmartWeight
 from tests import factories
+from tests.running import ROOT
 
 URL = "/api/v1/smart-links"
 UNIT = 1_000_000
@@ -235,3 +237,15 @@ def test_two_changes_at_once_leave_the_choices_of_one(fresh_db, alice, offers):
             list(pool.map(plan, plans))
         left = list(link.choices.order_by("offer").values_list("offer", flat=True))
         assert left in [[offer.pk for offer in chosen] for chosen in plans]
+
+
+def test_the_page_on_links_has_a_body_that_makes_a_smart_link(alice, offers):
+    page = (ROOT / "docs" / "links.md").read_text().split("## Smart links")[1].split("\n## ")[0]
+    body = json.loads(page.split("```json\n")[1].split("```")[0])
+    for choice, offer in zip(body["choices"], offers, strict=False):
+        choice["offer"] = offer.pk
+    link = alice.api.post(URL, body).json()
+    assert (link["name"], link["strategy"]) == (body["name"], body["strategy"])
+    assert [choice["weight"] for choice in link["choices"]] == [70, 30]
+    strategies = page.split("| `strategy` |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", strategies, re.MULTILINE)) == set(smart.Strategy)
