@@ -41,7 +41,7 @@ KEPT: Final = timedelta(days=400)
 # So many windows are changed within some 40 ms; a click is given up after COMMIT_MAX_MS.
 SLICE: Final = 1_000
 # A change that has not got to all windows after this has broken off, or has very many.
-UNFINISHED: Final = timedelta(seconds=30)
+UNFINISHED_MS: Final = 30_000
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
@@ -192,7 +192,7 @@ def change(cap: Cap, changes: Mapping[str, Any]) -> Cap:
 
 def finish_changes() -> int:
     """Give the windows what they lack of changes that broke off; how many changes."""
-    before = uuid7_at(int((clock.now() - UNFINISHED).timestamp() * 1_000))
+    before = uuid7_at(clock.now_ms() - UNFINISHED_MS)
     broken_off = Cap.objects.filter(windows_due__lt=before)
     for cap in broken_off:
         _change_windows(cap)

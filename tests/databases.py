@@ -71,3 +71,16 @@ class Databases:
 def with_database(url: str, name: str) -> str:
     """The same libpq address with another database."""
     return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def who_waits(url: str) -> list[int]:
+    """The processes of this database that wait for a lock; asked on a connection of its own.
+
+    Within a transaction the answer would never change.
+    """
+    with psycopg.connect(url) as own:
+        found = own.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return [pid for (pid,) in found]

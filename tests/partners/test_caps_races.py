@@ -15,7 +15,9 @@ from django.db import connection
 from partners import caps, places
 from partners.models import Cap, CapWindow
 from tests import factories
+from tests.databases import who_waits
 from tests.environment import LONG
+from tests.running import eventually
 
 TRACKERS = 8
 ROUNDS = 200 if LONG else 40
@@ -192,20 +194,9 @@ def test_a_limit_that_changes_meanwhile_holds_in_windows_that_are_made_meanwhile
         assert row.limit_count == max(row.used, limits[row.cap_id])
 
 
-def waits_for_a_lock():
-    """Wait until a connection of this database waits for another one."""
-    deadline_s = time.monotonic() + 10
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline_s:
-            cursor.execute(
-                "SELECT FROM pg_stat_activity "
-                "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if cursor.fetchone() is not None:
-                break
-            time.sleep(0.01)
-    connection.close()
-    return time.monotonic() < deadline_s
+def waits_for_a_lock(url):
+    """Whether, soon, a connection of this database waits for another one."""
+    return bool(eventually(lambda: who_waits(url), within_s=10))
 
 
 def lower(cap):
@@ -224,7 +215,7 @@ def test_a_limit_waits_for_a_window_that_is_being_made(fresh_db, clock):
         async with await psycopg.AsyncConnection.connect(fresh_db.url, autocommit=True) as own:
             windows = await places.begin(own, click)
             changing = threads.submit(lower, cap)
-            waited = await asyncio.to_thread(waits_for_a_lock)
+            waited = await asyncio.to_thread(waits_for_a_lock, fresh_db.url)
             places.reserve(windows, [click] * 5)
             await places.commit(own, windows)
             return waited, changing
@@ -247,7 +238,7 @@ def test_a_window_that_is_made_waits_for_the_limit_that_is_being_set(fresh_db):
         ):
             await changing.execute("UPDATE cap SET limit_count = 3")
             beginning = asyncio.create_task(places.begin(own, click))
-            waited = await asyncio.to_thread(waits_for_a_lock)
+            waited = await asyncio.to_thread(waits_for_a_lock, fresh_db.url)
             await changing.commit()
             windows = await beginning
             await places.commit(own, windows)

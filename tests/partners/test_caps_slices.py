@@ -14,6 +14,7 @@ from django.db import connection
 from partners import caps, places
 from partners.models import Cap, CapWindow
 from tests import factories
+from tests.databases import who_waits
 from tests.factories import claims_of
 from tests.running import eventually
 
@@ -126,16 +127,10 @@ def broken_off(fresh_db, cap, *, after):
     ids = CapWindow.objects.filter(cap=cap).order_by("pk").values_list("pk", flat=True)
     with psycopg.connect(fresh_db.url, autocommit=True) as own:
 
-        def waits():
-            return own.execute(
-                "SELECT pid FROM pg_stat_activity"
-                " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            ).fetchone()
-
         def kill():
-            (pid,) = eventually(waits, within_s=20)
+            (pid,) = eventually(lambda: who_waits(fresh_db.url), within_s=20)
             own.execute("SELECT pg_terminate_backend(%s)", [pid])
-            eventually(lambda: not waits(), within_s=20)
+            eventually(lambda: not who_waits(fresh_db.url), within_s=20)
 
         with psycopg.connect(fresh_db.owner_url) as other, ThreadPoolExecutor(1) as threads:
             other.execute("SELECT FROM cap_window WHERE id = %s FOR UPDATE", [ids[after]])

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from django.db import connection, transaction
 
@@ -11,6 +10,7 @@ from partners import keys, people
 from partners.models import ApiKey, Membership, Role
 from tests import factories
 from tests.cast import api_client
+from tests.databases import who_waits
 from tests.factories import PASSWORD
 from tests.running import eventually
 
@@ -23,15 +23,6 @@ def closing(verb, *given, **named):
         return verb(*given, **named)
     finally:
         connection.close()
-
-
-def somebody_waits(url):
-    """Whether a transaction waits for a lock; asked within one, this would never change."""
-    with psycopg.connect(url) as own:
-        return own.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ).fetchone()[0]
 
 
 def test_the_operator_gives_a_role_to_a_new_person(olga, alice):
@@ -116,7 +107,7 @@ def test_of_two_roles_given_at_once_one_is_refused(fresh_db, network_organisatio
         with transaction.atomic():
             people.add_member(**given, role=Role.FINANCE)
             second = pool.submit(closing, people.add_member, **given, role=Role.OPERATOR)
-            eventually(lambda: somebody_waits(fresh_db.url), within_s=10)
+            eventually(lambda: who_waits(fresh_db.url), within_s=10)
         with pytest.raises(people.RolesApart):
             second.result(10)
     assert user.memberships.get().role == Role.FINANCE
@@ -159,7 +150,7 @@ def test_a_key_that_is_issued_before_a_removal_ends_with_it(fresh_db, olga, alic
         with transaction.atomic():
             key, _ = keys.issue(actor=alice.actor, name="late", scopes=["links:read"])
             removal = pool.submit(closing, people.remove_member, alice.membership, actor=olga.actor)
-            eventually(lambda: somebody_waits(fresh_db.url), within_s=10)
+            eventually(lambda: who_waits(fresh_db.url), within_s=10)
         removal.result(10)
     key.refresh_from_db()
     assert key.revoked_at is not None
@@ -171,7 +162,7 @@ def test_a_key_that_is_asked_for_during_a_removal_is_not_issued(fresh_db, olga, 
         with transaction.atomic():
             people.remove_member(alice.membership, actor=olga.actor)
             issue = pool.submit(closing, keys.issue, actor=actor, name="late", scopes=[])
-            eventually(lambda: somebody_waits(fresh_db.url), within_s=10)
+            eventually(lambda: who_waits(fresh_db.url), within_s=10)
         with pytest.raises(Unauthenticated):
             issue.result(10)
 

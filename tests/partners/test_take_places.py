@@ -13,6 +13,7 @@ from django.db import connection
 from partners import caps, places
 from partners.models import CapWindow
 from tests import factories
+from tests.databases import who_waits
 from tests.factories import claims_of
 from tests.running import eventually
 
@@ -152,15 +153,6 @@ def held(fresh_db, claim):
         yield
 
 
-def somebody_waits(fresh_db):
-    with psycopg.connect(fresh_db.url) as other:
-        (waits,) = other.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        ).fetchone()
-    return waits
-
-
 def is_locked(fresh_db, claim):
     try:
         with psycopg.connect(fresh_db.owner_url) as other:
@@ -227,7 +219,7 @@ def test_everybody_locks_windows_in_the_order_of_their_bytes(fresh_db, clock, wa
         with held(fresh_db, claim):
             at_work = threading.Thread(target=way, args=(fresh_db, cap, in_order))
             at_work.start()
-            eventually(lambda: somebody_waits(fresh_db), within_s=10)
+            eventually(lambda: who_waits(fresh_db.url), within_s=10)
             locked = [is_locked(fresh_db, each) for each in in_order]
         at_work.join(timeout=20)
         assert locked == [other <= place for other in range(len(in_order))]
@@ -245,18 +237,10 @@ def test_windows_are_locked_in_the_order_of_the_list_however_they_lie_in_the_tab
         holder.execute("SELECT FROM cap_window WHERE key = %s FOR UPDATE", [held[2]])
         taker = threading.Thread(target=take_once, args=[fresh_db.url, dict.fromkeys(every, 1)])
         taker.start()
-        eventually(lambda: waits_for_a_lock(fresh_db.url), within_s=10)
+        eventually(lambda: who_waits(fresh_db.url), within_s=10)
         free = connection.cursor()
         free.execute("SELECT key FROM cap_window ORDER BY key FOR UPDATE SKIP LOCKED")
         assert "".join(key for (key,) in free.fetchall()) == "fgh"
         holder.rollback()
         taker.join(timeout=20)
     assert set(used().values()) == {1}
-
-
-def waits_for_a_lock(url):
-    with psycopg.connect(url) as own:
-        return own.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            " AND datname = current_database()"
-        ).fetchone()[0]

@@ -47,11 +47,11 @@ def make(cursor: Cursor[Any], today: date) -> int:
 
 
 def drop(cursor: Cursor[Any], today: date, *, kept_days: int, limit: int = 10) -> list[date]:
-    """Drop partitions older than `kept_days` and than the window of any offer that had clicks.
+    """Drop partitions that nobody needs, and return their days.
 
-    Returns their days.
-    Where `kept_days` is 0 nothing is ever dropped. Days of the last month stay whatever it says,
-    and the database would refuse to drop them.
+    Those older than `kept_days` and than the window of any offer that had clicks. Where `kept_days`
+    is 0 nothing is ever dropped. Days of the last month stay whatever it says, and the database
+    would refuse to drop them.
     """
     if kept_days == 0:
         return []

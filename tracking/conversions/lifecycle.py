@@ -133,16 +133,16 @@ def reverse(
     reasons.check_refusal(reason, actor.role)
     with transaction.atomic(), connection.cursor() as cursor:
         row = locked.one(cursor, conversion_id)
-        if refund and refund.currency != row.currency:
+        if refund is not None and refund.currency != row.currency:
             raise CurrencyMismatch(
                 f"The conversion is in {row.currency}.", pointer="/amount/currency"
             )
         _check(row, REVERSED)
         left_micros = None
-        if refund:
+        if refund is not None:
             left_micros = _left_micros(standing.read(cursor, [row.id])[row.id], refund.micros)
         to = None if left_micros else REVERSED
-        facts = {"refund_micros": refund.micros} if refund else {}
+        facts = {} if refund is None else {"refund_micros": refund.micros}
         turn = Move(
             row=row,
             to=to,

@@ -16,80 +16,51 @@ STATUSES: Final = tuple(Conversion.Status.values)
 
 
 class Dimension(NamedTuple):
-    """What a report groups by: its column for each kind of row, its name if it has one.
+    """What a report groups by, and its name if it has one.
 
     `label` is what the name is called in the answer; `kind` is int for an id, date for a day.
     """
 
-    of_impression: str
-    of_click: str
-    of_conversion: str
     label: str = ""
     name: str = "NULL"
     join: str = ""
     kind: type[int] | type[date] = int
 
 
-# Impressions and clicks belong to no goal: by goal they stand in a row without one, so that sums
-# stay right. Days are numbered between bounds that Python computes, so that one zone database
-# decides alone.
 DIMENSIONS: Final[Mapping[str, Dimension]] = {
-    "offer": Dimension(
-        "impression.offer_id",
-        "click.offer_id",
-        "conversion.offer_id",
-        "offer_name",
-        "offer.name",
-        "LEFT JOIN offer ON offer.id = facts.offer",
-    ),
+    "offer": Dimension("offer_name", "offer.name", "LEFT JOIN offer ON offer.id = facts.offer"),
     "affiliate": Dimension(
-        "impression.affiliate_id",
-        "click.affiliate_id",
-        "conversion.affiliate_id",
         "affiliate_name",
         "affiliate.name",
         "LEFT JOIN affiliate ON affiliate.id = facts.affiliate",
     ),
-    "goal": Dimension(
-        "NULL::bigint",
-        "NULL::bigint",
-        "conversion.goal_id",
-        "goal_code",
-        "goal.code",
-        "LEFT JOIN goal ON goal.id = facts.goal",
-    ),
-    "day": Dimension(
-        "width_bucket(impression.ts, %(midnights)s::timestamptz[])",
-        "width_bucket(click.ts, %(midnights)s::timestamptz[])",
-        "width_bucket(conversion.received_at, %(midnights)s::timestamptz[])",
-        kind=date,
-    ),
+    "goal": Dimension("goal_code", "goal.code", "LEFT JOIN goal ON goal.id = facts.goal"),
+    "day": Dimension(kind=date),
 }
 
-_COUNTS: Final = ", ".join(
-    f"count(*) FILTER (WHERE conversion.status = '{status}')" for status in STATUSES
-)
-_SUMS: Final = ", ".join(
-    f"coalesce(sum(conversion.{column}) FILTER (WHERE conversion.status = '{status}'), 0)"
-    for status in ("approved", "pending")
-    for column in ("revenue_micros", "commission_micros")
-)
+# The rows that are counted, and the time by which each kind has its day.
+_TIMES: Final[Mapping[str, str]] = {
+    "impression": "impression.ts",
+    "click": "click.ts",
+    "conversion": "conversion.received_at",
+}
 # Without a visitor key nobody can say that a click is a repeat.
 _UNIQUE: Final = "(click.visitor IS NULL OR first_click.click_id IS NOT NULL)"
+_OF_IMPRESSIONS: Final[Mapping[str, str]] = {"impressions": "count(*)"}
 _OF_CLICKS: Final[Mapping[str, str]] = {
     "clicks": "count(*)",
     "valid_clicks": "count(*) FILTER (WHERE click.reason = 'ok')",
     "unique_clicks": f"count(*) FILTER (WHERE click.reason = 'ok' AND {_UNIQUE})",
 }
-_MEASURES: Final = (
-    "impressions",
-    *_OF_CLICKS,
-    *STATUSES,
-    "revenue_micros",
-    "commission_micros",
-    "pending_revenue_micros",
-    "pending_commission_micros",
-)
+_OF_CONVERSIONS: Final[Mapping[str, str]] = {
+    status: f"count(*) FILTER (WHERE conversion.status = '{status}')" for status in STATUSES
+} | {
+    f"{prefix}{column}": f"coalesce(sum(conversion.{column})"
+    f" FILTER (WHERE conversion.status = '{status}'), 0)"
+    for prefix, status in (("", "approved"), ("pending_", "pending"))
+    for column in ("revenue_micros", "commission_micros")
+}
+_MEASURES: Final = (*_OF_IMPRESSIONS, *_OF_CLICKS, *_OF_CONVERSIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +130,9 @@ def _statement(question: Question) -> str:
     keys = ", ".join([*groups, *(name for name in names if name != "NULL")])
     return f"""
         WITH facts ({", ".join([*chosen, "currency", *_MEASURES])}) AS (
-            {_impressions(question, chosen)}
-            UNION ALL {_clicks(question, chosen)}
-            UNION ALL {_conversions(question, chosen)}
+            {_impressions(question)}
+            UNION ALL {_clicks(question)}
+            UNION ALL {_conversions(question)}
         )
         SELECT {", ".join([*groups, *names, *sums])}
         FROM facts {" ".join(dimension.join for dimension in chosen.values())}
@@ -171,44 +142,61 @@ def _statement(question: Question) -> str:
     """
 
 
-def _impressions(question: Question, chosen: Mapping[str, Dimension]) -> str:
-    columns = [dimension.of_impression for dimension in chosen.values()] + ["terms_of.currency"]
-    zeros = ["0"] * (len(_MEASURES) - 1)
-    return f"""
-        SELECT {", ".join([*columns, "count(*)", *zeros])}
-        FROM impression LEFT JOIN offer AS terms_of ON terms_of.id = impression.offer_id
-        WHERE impression.ts >= %(since)s AND impression.ts < %(until)s
-            {_only(question, "impression")}
-        GROUP BY {_positions(columns)}
-    """
+def _impressions(question: Question) -> str:
+    joined = "LEFT JOIN offer ON offer.id = impression.offer_id"
+    return _counted(question, "impression", _OF_IMPRESSIONS, "offer.currency", joined)
 
 
-def _clicks(question: Question, chosen: Mapping[str, Dimension]) -> str:
+def _clicks(question: Question) -> str:
     # Joined by its id as well, a click finds no first click but itself. So no two rows have one
     # join key: by the visitor alone, all clicks without a key would be one bucket of a hash.
-    columns = [dimension.of_click for dimension in chosen.values()] + ["terms_of.currency"]
-    zeros = ["0"] * (len(_MEASURES) - len(_OF_CLICKS) - 1)
-    return f"""
-        SELECT {", ".join([*columns, "0", *_OF_CLICKS.values(), *zeros])}
-        FROM click LEFT JOIN offer AS terms_of ON terms_of.id = click.offer_id
+    joined = f"""
+        LEFT JOIN offer ON offer.id = click.offer_id
         LEFT JOIN first_click ON {OF_VISITOR} AND first_click.click_id = click.id
             AND first_click.day >= (%(since)s AT TIME ZONE 'UTC')::date
             AND first_click.day <= (%(until)s AT TIME ZONE 'UTC')::date
-        WHERE click.ts >= %(since)s AND click.ts < %(until)s {_only(question, "click")}
-        GROUP BY {_positions(columns)}
     """
+    return _counted(question, "click", _OF_CLICKS, "offer.currency", joined)
 
 
-def _conversions(question: Question, chosen: Mapping[str, Dimension]) -> str:
-    columns = [dimension.of_conversion for dimension in chosen.values()] + ["conversion.currency"]
-    zeros = ["0"] * (len(_OF_CLICKS) + 1)
+def _conversions(question: Question) -> str:
+    return _counted(
+        question, "conversion", _OF_CONVERSIONS, "conversion.currency", where="NOT is_test"
+    )
+
+
+def _counted(
+    question: Question,
+    table: str,
+    own: Mapping[str, str],
+    currency: str,
+    joined: str = "",
+    where: str = "true",
+) -> str:
+    """The rows of a table that are asked for, counted by group; what it does not count is 0."""
+    columns = [*(_column(name, table) for name in question.group), currency]
+    measures = [own.get(measure, "0") for measure in _MEASURES]
+    time = _TIMES[table]
     return f"""
-        SELECT {", ".join([*columns, *zeros, _COUNTS, _SUMS])}
-        FROM conversion
-        WHERE conversion.received_at >= %(since)s AND conversion.received_at < %(until)s
-            AND NOT conversion.is_test {_only(question, "conversion")}
+        SELECT {", ".join([*columns, *measures])}
+        FROM {table} {joined}
+        WHERE {time} >= %(since)s AND {time} < %(until)s AND {where} {_only(question, table)}
         GROUP BY {_positions(columns)}
     """
+
+
+def _column(dimension: str, table: str) -> str:
+    """What rows of a table are grouped by.
+
+    Impressions and clicks belong to no goal: by goal they stand in a row without one, so that sums
+    stay right. Days are numbered between bounds that Python computes, so that one zone database
+    decides alone.
+    """
+    if dimension == "day":
+        return f"width_bucket({_TIMES[table]}, %(midnights)s::timestamptz[])"
+    if dimension == "goal" and table != "conversion":
+        return "NULL::bigint"
+    return f"{table}.{dimension}_id"
 
 
 def _only(question: Question, table: str) -> str:
