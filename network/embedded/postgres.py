@@ -28,6 +28,9 @@ _SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
+    # So many files of the log are kept to be written again: a new one is filled with zeros first,
+    # and everybody who commits waits for that.
+    "min_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     "synchronous_commit": "on",
     "jit": "off",
