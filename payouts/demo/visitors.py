@@ -16,7 +16,7 @@ from partners.vocabulary import LINK_PATH
 from payouts.demo.crowd import Crowd, Guest
 from payouts.demo.network import LOST_CODE, Placement
 from tracking.asked import Asked
-from tracking.clicks import decide, entries
+from tracking.clicks import batch, decide, entries
 from tracking.clicks.evaluate import LINK_UNKNOWN, OK
 from tracking.clicks.kinds import COPIES, Entry
 from tracking.clicks.row import said
@@ -76,7 +76,7 @@ class Visitors:
             for place, placement in enumerate(self._placements)
             for at in self._instants(_expected(placement, since, self._began), since, until)
         ]
-        lines: list[str] = []
+        found: list[Entry] = []
         visits: list[GoodClick] = []
         # In the order of time, or the first link would get all places in a cap.
         for at, place in sorted(arrivals):
@@ -85,17 +85,17 @@ class Visitors:
             guest = self._crowd.guest(placement.affiliate, code)
             ahead = self._random.randrange(100) < _AHEAD
             entry = self._click(at, code, placement, guest, snapshot, ahead=ahead)
-            lines.append(entry.line)
+            found.append(entry)
             if entry.outcome == OK and not (ahead or guest.program):
                 visits.append(GoodClick(at=at, click_id=entry.click_id, placement=placement))
         for at in self._instants(0.15, since, until):
             anywhere = self._placements[0]
             guest = self._crowd.guest(anywhere.affiliate, LOST_CODE)
             entry = self._click(at, LOST_CODE, anywhere, guest, snapshot)
-            lines.append(entry.line)
-        _store("".join(lines))
+            found.append(entry)
+        _store(found)
         self._count_places(until)
-        return len(lines), visits
+        return len(found), visits
 
     def _instants(
         self, expected_per_hour: float, since: datetime, until: datetime
@@ -197,6 +197,6 @@ def _expected(placement: Placement, at: datetime, began: datetime) -> float:
     return daily * share * growth * _WEEKDAYS[at.weekday()] / 100
 
 
-def _store(lines: str) -> None:
+def _store(clicks: Sequence[Entry]) -> None:
     with connection.cursor() as cursor, cursor.copy(COPIES["click"]) as copy:
-        copy.write(lines)
+        copy.write(batch.copied(clicks))

@@ -1,25 +1,25 @@
-"""Clicks as spool files, for tests: lines, records, files that nobody holds."""
+"""Clicks as spool files, for tests: rows, records, files that nobody holds."""
 
 from datetime import date
 from pathlib import Path
 from uuid import UUID
 
 from network.ids import uuid7, uuid7_time
-from tests.tracking.visits import make_line
+from tests.tracking.visits import make_row
 from tracking.clicks import spool_records
 from tracking.clicks.kinds import KINDS
-from tracking.clicks.spool_records import Record
+from tracking.clicks.spool_records import BINARY, Record
 
 
-def line(id: UUID | None = None, *, language: str = "") -> str:
-    """The line of a click; a language of 36 characters and more is one that nothing refuses."""
-    return make_line(id, language=language)
+def row(id: UUID | None = None, *, language: str = "") -> bytes:
+    """The row of a click; a language of 36 characters and more is one that nothing refuses."""
+    return make_row(id, language=language)
 
 
-def record(*ids: UUID, columns: str = KINDS["click"].columns, extra: str = "") -> Record:
-    """A record of clicks with these ids, and of further lines as they are."""
-    lines = "".join([line(id) for id in ids]) + extra
-    return Record("click", columns, days_of(ids), lines.encode())
+def record(*ids: UUID, columns: str = KINDS["click"].columns, extra: bytes = b"") -> Record:
+    """A record of clicks with these ids, and of one further row as it is."""
+    rows = [row(id) for id in ids] + [extra] * bool(extra)
+    return Record("click", columns, BINARY, days_of(ids), len(rows), b"".join(rows))
 
 
 def days_of(ids: tuple[UUID, ...]) -> frozenset[date]:

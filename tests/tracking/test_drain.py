@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import psycopg
 import pytest
 from django.db import connection
 
-from network.ids import uuid7, uuid7_at
+from network import binary
+from network.ids import uuid7, uuid7_at, uuid7_time
 from tests.environment import LONG
 from tests.running import ROOT, eventually
 from tests.tracking import spooled
@@ -97,7 +99,7 @@ def test_a_torn_end_was_never_answered_and_goes(fresh_db, directory):
 def test_damage_costs_its_record_alone_and_the_file_is_kept(fresh_db, directory):
     before, hit, after = ids(3)
     path = spooled.put(directory, *[spooled.record(id) for id in (before, hit, after)])
-    broken = path.read_bytes().replace(hit.hex.encode(), b"x" * 32)
+    broken = path.read_bytes().replace(hit.bytes, b"x" * 16)
     path.write_bytes(broken)
     assert drain.drain(directory, fresh_db.url)
     assert stored() == sorted([before, after])
@@ -107,17 +109,18 @@ def test_damage_costs_its_record_alone_and_the_file_is_kept(fresh_db, directory)
 
 
 def test_rows_that_postgresql_refuses_are_kept_and_block_nothing(fresh_db, directory):
-    good, bad = ids(200), "no row at all\n"
+    good, bad = ids(200), binary.row(binary.raw(b"half an"), binary.text("id"))
+    without_reason = spooled.row().replace(binary.text("ok"), binary.NULL)
     spooled.put(
         directory,
         spooled.record(*good[:100], extra=bad),
-        spooled.record(*good[100:], extra=spooled.line(uuid7()).replace("\tok\t", "\t\x01\t")),
+        spooled.record(*good[100:], extra=without_reason),
     )
     assert drain.drain(directory, fresh_db.url)
     assert stored() == sorted(good)
     (kept,) = directory.iterdir()
-    lines = [record.lines for record in spool_records.decode(kept.read_bytes()).records]
-    assert (kept.suffix, lines[0], len(lines)) == (".rejected", bad.encode(), 2)
+    rows = [record.rows for record in spool_records.decode(kept.read_bytes()).records]
+    assert (kept.suffix, rows) == (".rejected", [bad, without_reason])
 
 
 def test_rejected_rows_are_tried_again_under_their_old_name(fresh_db, directory):
@@ -133,17 +136,54 @@ def test_rejected_rows_are_tried_again_under_their_old_name(fresh_db, directory)
     assert (stored(), list(directory.iterdir())) == ([late], [])
 
 
+def test_rows_that_cannot_be_told_apart_are_kept_together(fresh_db, directory):
+    good, bad = ids(3), spooled.record(*ids(2), extra=b"\0\x05no row")
+    spooled.put(directory, bad)
+    spooled.put(directory, spooled.record(*good))
+    assert drain.drain(directory, fresh_db.url)
+    assert stored() == sorted(good)
+    (kept,) = directory.iterdir()
+    assert (kept.suffix, spool_records.decode(kept.read_bytes()).records) == (".rejected", [bad])
+
+
+def test_a_file_of_lines_of_text_is_loaded(fresh_db, directory):
+    first, second = ids(2)
+    columns = (
+        "id, ts, link_id, affiliate_id, offer_id, advertiser_id, reason, link_code, destination"
+    )
+    lines = [
+        f"{id.hex}\t{uuid7_time(id).isoformat()}\t1\t2\t3\t4\t{reason}\tabc\t\\t\n".encode()
+        for id, reason in ((first, "ok"), (uuid7(), "\x01"), (second, "ok"))
+    ]
+    days = spooled.days_of((first, second))
+    record = spool_records.Record("click", columns, "text", days, 3, b"".join(lines))
+    spooled.put(directory, record)
+    assert drain.drain(directory, fresh_db.url)
+    assert stored() == sorted([first, second])
+    (kept,) = directory.iterdir()
+    (found,) = spool_records.decode(kept.read_bytes()).records
+    assert (kept.suffix, found.rows) == (".rejected", lines[1])
+
+
 def test_a_file_of_an_older_release_with_fewer_columns_is_loaded(fresh_db, directory):
     (id,) = ids(1)
     columns = spooled.record().columns.removesuffix(", language")
     old = spooled.record(id, columns=columns)
-    spooled.put(directory, old._replace(lines=old.lines.rpartition(b"\t")[0] + b"\n"))
+    (count,) = struct.unpack_from(">h", old.rows)
+    rows = struct.pack(">h", count - 1) + old.rows[2:].removesuffix(binary.NULL)
+    spooled.put(directory, old._replace(rows=rows))
     assert drain.drain(directory, fresh_db.url)
     assert stored() == [id]
 
 
 @pytest.mark.parametrize(
-    "change", [{"kind": "later"}, {"columns": "id, later"}, {"columns": "id; DROP TABLE click"}]
+    "change",
+    [
+        {"kind": "later"},
+        {"format": "later"},
+        {"columns": "id, later"},
+        {"columns": "id; DROP TABLE click"},
+    ],
 )
 def test_what_this_release_does_not_know_waits_and_lets_others_pass(fresh_db, directory, change):
     unknown, known = ids(2)
@@ -187,10 +227,10 @@ def test_a_copy_that_is_still_under_way_is_waited_for(fresh_db, directory, outco
         with (
             late.cursor() as cursor,
             cursor.copy(
-                f"COPY click ({spooled.record().columns}) FROM STDIN (NULL '\x01')"
+                f"COPY click ({spooled.record().columns}) FROM STDIN (FORMAT binary)"
             ) as copy,
         ):
-            copy.write(spooled.record(*expected).lines)
+            copy.write(spooled.record(*expected).copied)
         loading = threading.Thread(target=drain.drain, args=[directory, fresh_db.url])
         loading.start()
         eventually(lambda: waits(fresh_db), within_s=10)

@@ -16,7 +16,7 @@ from tests import factories
 from tests.factories import claims_of
 from tests.tracking import spooled
 from tests.tracking.trackers import tell
-from tests.tracking.visits import make_line
+from tests.tracking.visits import make_row
 from tracking.clicks import backlog, drain, kinds, spool_records
 from tracking.clicks.kinds import Entry
 from tracking.clicks.recorder import Recorder
@@ -40,8 +40,8 @@ def second_kind(monkeypatch):
     return "second"
 
 
-def entry(kind="click", line=None):
-    return Entry(kind, TODAY, line or spooled.line())
+def entry(kind="click", row=None):
+    return Entry(kind, TODAY, row or spooled.row())
 
 
 def record(url, directory, *entries, bytes_max=2**20):
@@ -75,7 +75,7 @@ def test_kinds_that_come_together_are_one_commit(fresh_db, second_kind, tmp_path
 
 
 def test_a_bad_row_of_one_kind_does_not_fail_another(fresh_db, second_kind, tmp_path):
-    bad = entry(second_kind, "no row\n")
+    bad = entry(second_kind, b"no row")
     told, _ = record(fresh_db.url, tmp_path, entry(), bad, entry(second_kind), entry())
     assert [type(each) for each in told] == [Entry, Unavailable, Entry, Entry]
     assert Click.objects.count() == 3
@@ -86,7 +86,7 @@ def test_without_a_database_each_kind_is_spooled_for_itself(second_kind, tmp_pat
     assert ([type(each) for each in told], state) == ([Entry] * 3, (True, True))
     (path,) = backlog.paths(tmp_path)
     found = spool_records.decode(path.read_bytes()).records
-    assert [(each.kind, each.lines.count(b"\n")) for each in found] == [("click", 2), ("second", 1)]
+    assert [(each.kind, each.size) for each in found] == [("click", 2), ("second", 1)]
     assert {each.days for each in found} == {frozenset([TODAY])}
 
 
@@ -105,9 +105,9 @@ def test_a_connection_that_ends_half_way_takes_no_answer_from_what_is_stored(fre
         FOR EACH ROW WHEN (NEW.language = 'end') EXECUTE FUNCTION hang_up()
         """,
     )
-    last = entry(line=spooled.line(language="end"))
+    last = entry(row=spooled.row(language="end"))
     told, _ = record(
-        fresh_db.url, tmp_path, entry(), entry(line="no row\n"), last, entry(), bytes_max=10
+        fresh_db.url, tmp_path, entry(), entry(row=b"no row"), last, entry(), bytes_max=10
     )
     assert [type(each) for each in told] == [Entry, Unavailable, Unavailable, Unavailable]
     assert Click.objects.count() == 1
@@ -138,8 +138,8 @@ def run_as_owner(fresh_db, statement):
 
 def capped(*claims):
     """A click that needs these places, and what is stored where it finds none."""
-    other = Entry("click", TODAY, make_line(reason="cap_offer"), "cap_offer")
-    return Entry("click", TODAY, spooled.line(), claims=claims, otherwise=lambda claim: other)
+    other = Entry("click", TODAY, make_row(reason="cap_offer"), "cap_offer")
+    return Entry("click", TODAY, spooled.row(), claims=claims, otherwise=lambda claim: other)
 
 
 def test_a_click_that_one_cap_refuses_leaves_the_counter_of_the_other_alone(fresh_db, tmp_path):
@@ -166,7 +166,7 @@ def test_a_click_that_one_cap_refuses_leaves_the_counter_of_the_other_alone(fres
 def test_a_bad_row_among_capped_ones_takes_no_place(fresh_db, tmp_path):
     cap = factories.make_cap(limit=10)
     (claim,) = claims_of(cap, at=clock.now())
-    bad = capped(claim)._replace(line="no row\n")
+    bad = capped(claim)._replace(row=b"no row")
     for _ in range(2):
         told, _ = record(fresh_db.url, tmp_path, capped(claim), bad, capped(claim))
         assert [type(each) for each in told] == [Entry, Unavailable, Entry]

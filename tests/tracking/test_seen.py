@@ -11,11 +11,12 @@ from django.db import ProgrammingError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from network import binary
 from network.ids import uuid7
 from partners import watcher
 from tests import factories
 from tests.tracking.trackers import tell
-from tracking.clicks import drain, ids, query, row
+from tracking.clicks import batch, drain, ids, query, row
 from tracking.clicks.kinds import COPIES
 from tracking.models import Impression, PageEvent
 from tracking.seen import rows, script
@@ -249,10 +250,16 @@ def test_any_text_comes_back_from_the_database_as_it_was(db, texts, referrer):
     id = uuid7()
     params = {f"sub{n}": text for n, text in enumerate(texts, 1)}
     entry = rows.entry(
-        "impression", id, 1, 2, 3, 4, texts[0], row.subs(params), "", texts[1], referrer
+        "impression",
+        id,
+        *map(binary.number, (1, 2, 3, 4)),
+        binary.text_or_null(texts[0]),
+        row.subs(params),
+        binary.NULL,
+        *map(binary.text_or_null, (texts[1], referrer)),
     )
     with connection.cursor() as cursor, cursor.copy(COPIES["impression"]) as into:
-        into.write(entry.line.encode())
+        into.write(batch.copied([entry]))
     seen = Impression.objects.get(id=id)
     assert seen.subs == texts
     assert (seen.source or "", seen.user_agent or "", seen.referrer or "") == (

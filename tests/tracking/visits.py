@@ -22,8 +22,8 @@ def make_visit(
     return Visit(request, row.said_by(raw.encode()), ms)
 
 
-def make_line(id: UUID | None = None, **fields: Any) -> str:
-    """The COPY line of a click."""
+def make_row(id: UUID | None = None, **fields: Any) -> bytes:
+    """The row of a click, as COPY takes it."""
     id = id or uuid7()
     given = {
         "link": (1, 2, 3, 4),
@@ -40,4 +40,5 @@ def make_line(id: UUID | None = None, **fields: Any) -> str:
         "language": "",
     }
     fields = given | fields
-    return row.line(id.bytes, id.int >> 80, said=row.said(fields.pop("params", {})).line, **fields)
+    said = row.said(fields.pop("params", {})).fields
+    return row.click(id.bytes, id.int >> 80, said=said, **fields)

@@ -7,7 +7,7 @@ The way of a click through these modules:
 2. `visit` reads who comes: what the link says (`query`), `agent`, `place`, `privacy`, `arrival`.
 3. `decide` says what becomes of it: `evaluate` gives the reason (`signing` is one of its steps),
    `landing` the page, and for a smart link `smart_click` and `smart` the offer.
-4. `entries` makes an Entry (`kinds`) of it: an id (`ids`), a line for COPY (`row`), the address it
+4. `entries` makes an Entry (`kinds`) of it: an id (`ids`), a row for COPY (`row`), the address it
    leads to, the places in caps that it claims, and what is stored instead if a cap refuses it.
 5. `recorder` collects entries, `batch` orders them, `commit` stores them in one message. While
    PostgreSQL is away or too slow, `spool` keeps them on disk (`spool_records`, `backlog`).

@@ -1,10 +1,11 @@
-"""Entries that are stored together: by kind, as lines, with the places in caps that they get."""
+"""Entries that are stored together: by kind, with the places in caps that they get."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from psycopg.pq.abc import PGresult
 
+from network.binary import BEGIN, END
 from partners import places
 from partners.places import Wanted, Windows
 from tracking.clicks.kinds import COPIES, KINDS, Entry
@@ -23,16 +24,16 @@ class Batch:
 
     @property
     def copies(self) -> list[str]:
-        """The statements that take the lines, one for each kind."""
+        """The statements that take the rows, one for each kind."""
         return [COPIES[kind] for kind in self._kinds]
 
-    def lines(self, results: Sequence[PGresult]) -> bytes | None:
-        """The lines of the next kind; None where the places that were taken do not suit."""
+    def rows(self, results: Sequence[PGresult]) -> bytes | None:
+        """All that the next kind's COPY is given; None where the places taken do not suit."""
         if self._wanted and not self._given and not self._decide(results[0].get_value(0, 0)):
             return None
         kind = self._kinds[self._given]
         self._given += 1
-        return lines(by_kind(self.entries)[kind])
+        return copied(by_kind(self.entries)[kind])
 
     def _decide(self, answer: bytes | None) -> bool:
         windows = places.taken(answer, self._wanted)
@@ -61,6 +62,6 @@ def by_kind(entries: Sequence[Entry]) -> dict[str, Sequence[Entry]]:
     return {kind: [e for e in entries if e.kind == kind] for kind in KINDS if kind in kinds}
 
 
-def lines(entries: Sequence[Entry]) -> bytes:
-    """The lines of entries of one kind, as COPY takes them."""
-    return "".join([entry.line for entry in entries]).encode("utf-8", "replace")
+def copied(entries: Sequence[Entry]) -> bytes:
+    """The rows of entries of one kind, all that COPY is given."""
+    return b"".join([BEGIN, *[entry.row for entry in entries], END])

@@ -13,22 +13,22 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.waiting import READY_R, WAIT_R, WAIT_RW, Ready, Wait
 
-# Takes what the statements before the COPY answered; gives its lines, or None to take all back.
-Lines = Callable[[Sequence[PGresult]], bytes | None]
+# Takes what the statements before the COPY answered; gives its data, or None to take all back.
+Data = Callable[[Sequence[PGresult]], bytes | None]
 _Talk = Generator[Wait, Ready | int, tuple[list[PGresult], bool]]
 
 _DONE: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 _TAKEN_BACK: Final = b"taken back"
 
 
-async def commit(connection: AsyncConnection[Any], statements: Sequence[str], lines: Lines) -> bool:
+async def commit(connection: AsyncConnection[Any], statements: Sequence[str], data: Data) -> bool:
     """Run the statements, of which one or more are COPY FROM STDIN; whether they were committed.
 
-    `lines` is asked at each COPY. False where it took all back. Raises psycopg.Error. The
+    `data` is asked at each COPY. False where it took all back. Raises psycopg.Error. The
     connection is in autocommit, outside a transaction, and nobody else uses it meanwhile.
     """
     message = "; ".join(statements).encode()
-    results, taken_back = await connection.wait(_talk(connection.pgconn, message, lines))
+    results, taken_back = await connection.wait(_talk(connection.pgconn, message, data))
     failed = next((each for each in results if each.status not in _DONE), None)
     if failed is None:
         return True
@@ -39,7 +39,7 @@ async def commit(connection: AsyncConnection[Any], statements: Sequence[str], li
     raise error
 
 
-def _talk(pgconn: PGconn, message: bytes, lines: Lines) -> _Talk:
+def _talk(pgconn: PGconn, message: bytes, data: Data) -> _Talk:
     pgconn.send_query(message)
     yield from _flush(pgconn)
     results: list[PGresult] = []
@@ -52,18 +52,18 @@ def _talk(pgconn: PGconn, message: bytes, lines: Lines) -> _Talk:
         if result is None:
             return results, taken_back
         if result.status == ExecStatus.COPY_IN:
-            given = lines(results)
+            given = data(results)
             taken_back = given is None
             yield from _give(pgconn, given)
         else:
             results.append(result)
 
 
-def _give(pgconn: PGconn, lines: bytes | None) -> Generator[Wait, Ready | int, None]:
-    if lines is not None:
-        while not pgconn.put_copy_data(lines):
+def _give(pgconn: PGconn, data: bytes | None) -> Generator[Wait, Ready | int, None]:
+    if data is not None:
+        while not pgconn.put_copy_data(data):
             yield from _flush(pgconn)
-    while not pgconn.put_copy_end(_TAKEN_BACK if lines is None else None):
+    while not pgconn.put_copy_end(_TAKEN_BACK if data is None else None):
         yield from _flush(pgconn)
     yield from _flush(pgconn)
 

@@ -23,6 +23,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
+from network.binary import Broken
 from tracking.clicks import backlog, kinds, repeats, spool_records
 from tracking.clicks.kinds import KINDS
 from tracking.clicks.spool_records import Record
@@ -90,14 +91,12 @@ def _load(connection: Connection[Any], path: Path, data: bytes) -> None:
     refused: list[Record] = []
     total = stored = 0
     for record in _joined(reading.records):
-        # Not splitlines, which would split at other characters too.
-        lines = [line + b"\n" for line in record.lines.split(b"\n")[:-1]]
         _make_partitions(connection, record)
-        stored += _insert(connection, record, lines, refused)
-        total += len(lines)
+        stored += _insert(connection, record, refused)
+        total += record.size
     if refused:
         _keep(refused, path.with_suffix(backlog.REJECTED))
-        log.error("spool.rows_refused", file=path.name, rows=len(refused))
+        log.error("spool.rows_refused", file=path.name, rows=sum(each.size for each in refused))
     if reading.damaged:
         path.rename(path.with_suffix(backlog.DAMAGED))
         log.error("spool.damaged", file=path.name, rows_read=total)
@@ -112,21 +111,20 @@ def _joined(found: Sequence[Record]) -> Iterator[Record]:
     first = 0
     rows = 0
     for place, record in enumerate(found):
-        rows += record.lines.count(b"\n")
+        rows += record.size
         following = found[place + 1] if place + 1 < len(found) else None
-        if rows >= ROWS_MAX or following is None or following[:2] != record[:2]:
+        if rows >= ROWS_MAX or following is None or following[:3] != record[:3]:
             joined = found[first : place + 1]
             days = frozenset[date]().union(*(each.days for each in joined))
-            yield Record(record.kind, record.columns, days, b"".join([r.lines for r in joined]))
+            data = b"".join([each.rows for each in joined])
+            yield record._replace(days=days, size=rows, rows=data)
             first, rows = place + 1, 0
 
 
-def _insert(
-    connection: Connection[Any], record: Record, lines: list[bytes], refused: list[Record]
-) -> int:
-    """Store the lines that are not stored yet, and count them; what fails on its data is halved.
+def _insert(connection: Connection[Any], record: Record, refused: list[Record]) -> int:
+    """Store the rows that are not stored yet, and count them; what fails on its data is halved.
 
-    The line that is left alone goes to `refused`.
+    The row that is left alone goes to `refused`, and so do rows that cannot be told apart.
     """
     kind, columns = _kind(record), record.columns
     try:
@@ -135,8 +133,8 @@ def _insert(
                 f"CREATE TEMP TABLE spooled ON COMMIT DROP AS"
                 f" SELECT {columns} FROM {kind.table} WITH NO DATA"
             )
-            with cursor.copy(kinds.copy("pg_temp.spooled", columns)) as copy:
-                copy.write(b"".join(lines))
+            with cursor.copy(kinds.copy("pg_temp.spooled", columns, record.format)) as copy:
+                copy.write(record.copied)
             cursor.execute(
                 f"INSERT INTO {kind.table} ({columns}) SELECT {columns} FROM pg_temp.spooled"
                 " ON CONFLICT DO NOTHING"
@@ -147,13 +145,11 @@ def _insert(
                 repeats.look_again(cursor, record.days)
             return stored
     except (psycopg.DataError, psycopg.IntegrityError) as error:
-        if len(lines) > 1:
-            half = len(lines) // 2
-            return _insert(connection, record, lines[:half], refused) + _insert(
-                connection, record, lines[half:], refused
-            )
+        if record.size > 1:
+            with suppress(Broken):
+                return sum(_insert(connection, half, refused) for half in record.halves())
         log.error("spool.row_refused", kind=record.kind, error=str(error).partition("\n")[0])
-        refused.append(record._replace(lines=lines[0]))
+        refused.append(record)
         return 0
 
 
@@ -169,8 +165,9 @@ def _make_partitions(connection: Connection[Any], record: Record) -> None:
 
 
 def _kind(record: Record) -> kinds.Kind:
-    if record.kind not in KINDS or not _COLUMNS.fullmatch(record.columns):
-        raise UnknownKind(f"{record.kind} ({record.columns})")
+    known = record.kind in KINDS and record.format in kinds.FORMATS
+    if not (known and _COLUMNS.fullmatch(record.columns)):
+        raise UnknownKind(f"{record.kind} ({record.columns}) {record.format}")
     return KINDS[record.kind]
 
 

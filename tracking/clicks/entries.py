@@ -32,7 +32,7 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
         else None
     )
     ip = privacy.stored_ip(visit.ip, visit.consent, salt)
-    line = row.line(
+    stored = row.click(
         id,
         visit.ms,
         link=link,
@@ -53,7 +53,7 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
     return Entry(
         "click",
         visit.at.date(),
-        line,
+        stored,
         decision.reason,
         click_id,
         destination,
@@ -68,11 +68,11 @@ def _refused(
     return click(visit, decision.refused(claim), code, salt)
 
 
-# What many clicks share is put into words once.
+# What many clicks share is put into bytes once.
 _origin = lru_cache(maxsize=20_000)(row.origin)
 
 
 @lru_cache(maxsize=20_000)
-def _agent(user_agent: str) -> str:
+def _agent(user_agent: str) -> bytes:
     said = agent(user_agent)
     return row.agent(user_agent, said.device, said.os, said.browser)

@@ -1,4 +1,4 @@
-"""What the tracker stores by COPY: rows of one table each, in COPY's text format."""
+"""What the tracker stores by COPY: rows of one table each, in COPY's binary format."""
 
 from collections.abc import Callable
 from datetime import date
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from partners.places import Claim
 from tracking.clicks import row
-from tracking.clicks.query import NULL
+from tracking.clicks.spool_records import BINARY, TEXT
 
 # The outcome of what is not stored yet.
 LATER: Final = "later"
@@ -16,7 +16,7 @@ Otherwise = Callable[[Claim | None], "Entry"]
 
 
 class Entry(NamedTuple):
-    """One row on its way: its kind, its day in UTC, its COPY line.
+    """One row on its way: its kind, its day in UTC, its bytes (`network.binary`).
 
     A row that needs places in caps has `claims`; `otherwise` makes the entry that is stored instead
     where one of them finds no room, or none of the counters can be reached; it claims nothing, and
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
     kind: str
     day: date
-    line: str
+    row: bytes
     outcome: str = "ok"
     click_id: str = ""
     destination: str = ""
@@ -46,7 +46,7 @@ class Later(Entry):
     @classmethod
     def of(cls, entry: Entry) -> "Later":
         """The stand-in for this entry."""
-        later = cls(entry.kind, entry.day, line="", outcome=LATER)
+        later = cls(entry.kind, entry.day, row=b"", outcome=LATER)
         later.entry = entry
         return later
 
@@ -54,7 +54,7 @@ class Later(Entry):
 class Kind(NamedTuple):
     """A table that takes such rows, kept by days (`make_partition`).
 
-    `columns` are those of a line, in its order. The table's unique key is in the row itself, so a
+    `columns` are those of a row, in its order. The table's unique key is in the row itself, so a
     row may be sent twice and is stored once.
     """
 
@@ -73,9 +73,13 @@ KINDS: Final = {
 }
 
 
-def copy(table: str, columns: str) -> str:
-    """The statement that takes lines of these columns."""
-    return f"COPY {table} ({columns}) FROM STDIN (NULL '{NULL}')"
+# How COPY reads rows; text is what spool files hold that name no format.
+FORMATS: Final = {BINARY: "FORMAT binary", TEXT: "NULL '\x01'"}
+
+
+def copy(table: str, columns: str, format: str = BINARY) -> str:
+    """The statement that takes rows of these columns."""
+    return f"COPY {table} ({columns}) FROM STDIN ({FORMATS[format]})"
 
 
 COPIES: Final = {name: copy(kind.table, kind.columns) for name, kind in KINDS.items()}

@@ -11,14 +11,11 @@ from urllib.parse import unquote_plus
 from partners.vocabulary import PARAMETERS, SIGNATURE, SUBS, TEXT_MAX, URL_MAX
 
 __all__ = [
-    "DIVIDER", "NULL", "RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"
+    "RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"
 ]  # fmt: skip
 
-# What no text of a row holds; nobody means anything by them. The first, which no column takes,
-# divides texts until the tabs inside them are escaped; the second stands for NULL, because
-# PostgreSQL's own mark would be escaped along with the line.
-DIVIDER, NULL = "\0", "\x01"
-RESERVED: Final = (DIVIDER, NULL)
+# What PostgreSQL stores in no text; nobody means anything by it.
+RESERVED: Final = "\0"
 # Where more than TEXT_MAX characters are kept. Half an address would lead elsewhere: one that is
 # too long keeps the character by which it is found out.
 _LENGTHS: Final = {"deep_link": URL_MAX + 1, "gdpr_consent": 4_000}
@@ -55,8 +52,5 @@ def decoded(text: str) -> str:
 
 
 def clean(text: str, length_max: int) -> str:
-    """The text without the characters that a click's row keeps for itself, no longer than this."""
-    for mark in RESERVED:
-        if mark in text:
-            text = text.replace(mark, "")
-    return text[:length_max]
+    """The text without the character that no row holds, no longer than this."""
+    return text.replace(RESERVED, "")[:length_max]

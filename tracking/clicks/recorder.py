@@ -24,7 +24,7 @@ from tracking.clicks.batch import Batch
 from tracking.clicks.commit import commit
 from tracking.clicks.kinds import COPIES, KINDS, LATER, Entry, Later
 from tracking.clicks.spool import Spool
-from tracking.clicks.spool_records import Record
+from tracking.clicks.spool_records import BINARY, Record
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +179,7 @@ class Recorder:
         wanted = places.wanted([claim for entry in entries for claim in entry.claims])
         together = Batch(entries, wanted)
         taking = [places.taking(connection, wanted)] if wanted else []
-        if await commit(connection, [*taking, *together.copies], together.lines):
+        if await commit(connection, [*taking, *together.copies], together.rows):
             self.full.learn(together.windows)
             return together.entries
         return await self._commit_in_turn(connection, entries)
@@ -195,7 +195,7 @@ class Recorder:
         decided = batch.decided(entries, windows)
         for kind, part in batch.by_kind(decided).items():
             async with connection.cursor() as cursor, cursor.copy(COPIES[kind]) as copy:
-                await copy.write(batch.lines(part))
+                await copy.write(batch.copied(part))
         await places.commit(connection, windows)
         self.full.learn(windows)
         return decided
@@ -243,4 +243,5 @@ def _outcomes(entries: Sequence[Entry]) -> Counter[str]:
 
 def _record(kind: str, entries: Sequence[Entry]) -> Record:
     days = frozenset([entry.day for entry in entries])
-    return Record(kind, KINDS[kind].columns, days, batch.lines(entries))
+    rows = [entry.row for entry in entries]
+    return Record(kind, KINDS[kind].columns, BINARY, days, len(rows), b"".join(rows))

@@ -2,8 +2,9 @@
 
 A file begins with a line that names the format's version. A record is a head and a payload. The
 head holds a mark, the number of bytes and of rows, the payload's checksum and its own. The payload
-is a line of JSON (kind, columns, days) and then rows as COPY takes them; it names its columns
-itself, so that a later release still loads the file.
+is a line of JSON (kind, columns, format, days) and then rows as COPY takes them; it names columns
+and format itself, so that a later release still loads the file. Rows without a named format are
+lines of COPY's text.
 """
 
 import struct
@@ -15,6 +16,8 @@ from zlib import crc32
 
 import orjson
 
+from network.binary import BEGIN, END, split
+
 FILE_HEAD: Final = b"peraction spool 1\n"
 _ANY_VERSION: Final = b"peraction spool "
 # Two of its bytes are in no UTF-8, so no payload holds it.
@@ -22,18 +25,41 @@ _MARK: Final = b"\xff\xfeR\n"
 _HEAD: Final = struct.Struct(">4sIIII")
 _HEAD_CRC: Final = struct.Struct(">I")
 
+BINARY: Final = "binary"
+TEXT: Final = "text"
+
 
 class UnknownFormat(ValueError):
     """A spool file of another version than ours."""
 
 
 class Record(NamedTuple):
-    """Rows of one kind; `days` are those on which they fall, in UTC."""
+    """So many rows of one kind, in COPY's format of this name, which fall on these days (UTC)."""
 
     kind: str
     columns: str
+    format: str
     days: frozenset[date]
-    lines: bytes
+    size: int
+    rows: bytes
+
+    @property
+    def copied(self) -> bytes:
+        """All that COPY is given."""
+        return b"".join([BEGIN, self.rows, END]) if self.format == BINARY else self.rows
+
+    def halves(self) -> tuple["Record", "Record"]:
+        """Both halves of two rows or more. Broken where the rows cannot be told apart."""
+        if self.format == BINARY:
+            rows = split(self.rows)
+        else:
+            # Not splitlines, which would split at other characters too.
+            rows = [line + b"\n" for line in self.rows.split(b"\n")[:-1]]
+        middle = len(rows) // 2
+        return self._of(rows[:middle]), self._of(rows[middle:])
+
+    def _of(self, rows: list[bytes]) -> "Record":
+        return self._replace(size=len(rows), rows=b"".join(rows))
 
 
 class Reading(NamedTuple):
@@ -45,10 +71,14 @@ class Reading(NamedTuple):
 
 def encode(record: Record) -> bytes:
     """A record as its bytes."""
-    about = {"kind": record.kind, "columns": record.columns, "days": sorted(record.days)}
-    payload = orjson.dumps(about) + b"\n" + record.lines
-    rows = record.lines.count(b"\n")
-    head = _HEAD.pack(_MARK, len(payload), rows, crc32(payload), 0)[: -_HEAD_CRC.size]
+    about = {
+        "kind": record.kind,
+        "columns": record.columns,
+        "format": record.format,
+        "days": sorted(record.days),
+    }
+    payload = orjson.dumps(about) + b"\n" + record.rows
+    head = _HEAD.pack(_MARK, len(payload), record.size, crc32(payload), 0)[: -_HEAD_CRC.size]
     return head + _HEAD_CRC.pack(crc32(head)) + payload
 
 
@@ -67,7 +97,7 @@ def decode(data: bytes) -> Reading:
         found = _head(data[at : at + _HEAD.size])
         payload = data[at + _HEAD.size :][: found.length] if found else b""
         if found and crc32(payload) == found.crc:
-            records.append(_record(payload))
+            records.append(_record(payload, found.rows))
             at += _HEAD.size + found.length
             continue
         damaged = True
@@ -115,11 +145,12 @@ def _is_torn(data: bytes, at: int) -> bool:
     return data.count(0, at) == left
 
 
-def _record(payload: bytes) -> Record:
-    about, _, lines = payload.partition(b"\n")
+def _record(payload: bytes, size: int) -> Record:
+    about, _, rows = payload.partition(b"\n")
     named = orjson.loads(about)
     days = frozenset(date.fromisoformat(day) for day in named["days"])
-    return Record(named["kind"], named["columns"], days, lines)
+    format = named.get("format", TEXT)
+    return Record(named["kind"], named["columns"], format, days, size, rows)
 
 
 def _rows(file: IO[bytes], size: int) -> Iterator[int]:

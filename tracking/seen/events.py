@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import Final
 
+from network import binary
 from network.errors import BadInput, MethodNotAllowed, PeractionError, TooLarge, document
 from network.ids import uuid7
 from tracking.asked import read_body
@@ -73,7 +74,8 @@ class Events:
         if not _NAME.fullmatch(name):
             raise EventNameInvalid(pointer="/name")
         path = _path(fields.get("path", ""))
-        await self._recorder.record(rows.entry("page_event", uuid7(), click_id.hex, name, path))
+        told_of = (binary.raw(click_id.bytes), binary.text(name), binary.text(path))
+        await self._recorder.record(rows.entry("page_event", uuid7(), *told_of))
 
 
 async def refuse(send: Send, path: str, error: PeractionError) -> None:

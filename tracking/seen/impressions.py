@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from network import clock
+from network import binary, clock
+from network.binary import NULL
 from network.errors import PeractionError
 from network.ids import uuid7_at
 from partners.snapshot import Link
@@ -64,11 +65,11 @@ class Impressions:
         seen = rows.entry(
             "impression",
             uuid7_at(visit.ms),
-            link.id,
-            link.affiliate.id,
-            link.offer.id,
-            link.offer.advertiser.id,
-            params.get("source", ""),
+            binary.number(link.id),
+            binary.number(link.affiliate.id),
+            binary.number(link.offer.id),
+            binary.number(link.offer.advertiser.id),
+            binary.text_or_null(params.get("source")),
             row.subs(params),
             *_viewer(visit, salt),
         )
@@ -80,12 +81,16 @@ def _in_use(link: Link) -> bool:
     return link.active and link.affiliate.active and link.offer.status == "active"
 
 
-def _viewer(visit: Visit, salt: bytes | None) -> tuple[str, str, str]:
+def _viewer(visit: Visit, salt: bytes | None) -> tuple[bytes, bytes, bytes]:
     """Address, user agent and referrer, as of a click; of who opts out or refuses, nothing.
 
     The impression counts all the same.
     """
     if visit.consent == Consent.REFUSED or "gpc" in visit.marks:
-        return "", "", ""
+        return NULL, NULL, NULL
     ip = privacy.stored_ip(visit.ip, visit.consent, salt)
-    return ip or "", visit.user_agent, visit.referrer
+    return (
+        binary.address(ip) if ip else NULL,
+        binary.text_or_null(visit.user_agent),
+        binary.text_or_null(visit.referrer),
+    )

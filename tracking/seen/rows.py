@@ -1,19 +1,16 @@
-"""Rows on their way into PostgreSQL, as lines of its COPY text format."""
+"""Rows of what was seen, on their way into PostgreSQL."""
 
 from uuid import UUID
 
-from network.ids import uuid7_time
-from tracking.clicks import row
+from network import binary
+from network.ids import uuid7_ms, uuid7_time
 from tracking.clicks.kinds import Entry
-from tracking.clicks.query import DIVIDER, NULL
 
 
-def entry(kind: str, id: UUID, *fields: str | int) -> Entry:
-    """A row of this kind; `fields` follow id and time in the kind's columns, empty for NULL.
+def entry(kind: str, id: UUID, *fields: bytes) -> Entry:
+    """A row of this kind; `fields` follow id and time in the kind's columns (`network.binary`).
 
     Texts have gone through `query.clean`.
     """
-    at = uuid7_time(id)
-    told = [str(field) or NULL for field in fields]
-    text = row.escaped(DIVIDER.join((id.hex, at.isoformat(), *told)))
-    return Entry(kind, at.date(), f"{text}\n")
+    ts = binary.number(binary.instant(uuid7_ms(id)))
+    return Entry(kind, uuid7_time(id).date(), binary.row(binary.raw(id.bytes), ts, *fields))
