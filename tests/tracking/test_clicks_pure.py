@@ -15,7 +15,7 @@ from network import address
 from network.ids import uuid7
 from partners.deep_links import deep_link
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
-from partners.vocabulary import URL_MAX
+from partners.vocabulary import TEXT_MAX, URL_MAX
 from tests.running import ROOT
 from tests.tracking.visits import make_visit
 from tracking.clicks import decide, ids, query
@@ -125,7 +125,7 @@ def test_an_address_that_is_too_long_is_not_cut_to_another_one():
         (b"%ff\xfe", "\ufffd\ufffd"),
         (b"first&sub1=second", "first"),
         ("ключ".encode(), "ключ"),
-        (b"x" * 2000, "x" * query.TEXT_MAX),
+        (b"x" * 2000, "x" * TEXT_MAX),
     ],
 )
 def test_hostile_values_are_made_storable(raw, value):

@@ -8,14 +8,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
-from partners.vocabulary import PARAMETERS, SIGNATURE, SUBS, TEXT_MAX, URL_MAX
-
-__all__ = [
-    "RESERVED", "SUBS", "TEXT_MAX", "clean", "decoded", "pairs", "parse"
-]  # fmt: skip
+from partners.vocabulary import PARAMETERS, SIGNATURE, TEXT_MAX, URL_MAX
 
 # What PostgreSQL stores in no text; nobody means anything by it.
-RESERVED: Final = "\0"
+NUL: Final = "\0"
 # Where more than TEXT_MAX characters are kept. Half an address would lead elsewhere: one that is
 # too long keeps the character by which it is found out.
 _LENGTHS: Final = {"deep_link": URL_MAX + 1, "gdpr_consent": 4_000}
@@ -52,5 +48,5 @@ def decoded(text: str) -> str:
 
 
 def clean(text: str, length_max: int) -> str:
-    """The text without the character that no row holds, no longer than this."""
-    return text.replace(RESERVED, "")[:length_max]
+    """The text without NUL, no longer than this."""
+    return text.replace(NUL, "")[:length_max]

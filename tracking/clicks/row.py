@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from network import binary
 from network.binary import NULL
-from tracking.clicks.query import SUBS, parse
+from partners.vocabulary import SUBS
+from tracking.clicks.query import parse
 
 # What many clicks have in common stands together, so that it is put into bytes once: all that an
 # address tells, all that a user agent tells, all that a link says.
