@@ -184,7 +184,7 @@ def make_partitions(since: datetime, until: datetime) -> None:
     """The click partitions of all days of the story and of the day after."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT make_click_partition(%s::date + day) FROM generate_series(0, %s) AS day",
+            "SELECT make_partition('click', %s::date + day) FROM generate_series(0, %s) AS day",
             [since.date(), (until.date() - since.date()).days + 1],
         )
 

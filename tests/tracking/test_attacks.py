@@ -34,7 +34,7 @@ def stored(db):
     """A row in every table: a click with a partition and one without, a report, a conversion."""
     today = clock.now().date()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT make_click_partition(%s)", [today])
+        cursor.execute("SELECT make_partition('click', %s)", [today])
     link = factories.make_link()
     factories.fund(link.offer.advertiser)
     make_click(link)
@@ -130,4 +130,4 @@ def test_an_action_is_one_conversion_whoever_writes_it(stored):
 @pytest.mark.parametrize("day", ["1989-12-31", "2200-01-01", "0044-03-15 BC", "infinity"])
 def test_no_partition_is_made_for_a_day_that_nobody_clicks_on(stored, day):
     with pytest.raises(IntegrityError, match="no clicks are kept for"):
-        attack(f"SELECT make_click_partition('{day}')")
+        attack(f"SELECT make_partition('click', '{day}')")
