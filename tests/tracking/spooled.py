@@ -12,7 +12,7 @@ from tracking.clicks.spool_records import BINARY, Record
 
 
 def row(id: UUID | None = None, *, language: str = "") -> bytes:
-    """The row of a click; a language of 36 characters and more is one that nothing refuses."""
+    """The row of a click; any text may be its language."""
     return make_row(id, language=language)
 
 
