@@ -40,5 +40,5 @@ def make_row(id: UUID | None = None, **fields: Any) -> bytes:
         "language": "",
     }
     fields = given | fields
-    said = row.said(fields.pop("params", {})).fields
+    said = row.said(fields.pop("params", {}))
     return row.click(id.bytes, id.int >> 80, said=said, **fields)

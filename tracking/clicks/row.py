@@ -46,7 +46,7 @@ def click(  # noqa: PLR0913  (a row has as many fields)
     visitor: int | None,
     origin: bytes,
     agent: bytes,
-    said: bytes,
+    said: Said,
     link_code: str,
     destination: str,
     referrer: str,
@@ -55,8 +55,8 @@ def click(  # noqa: PLR0913  (a row has as many fields)
     """The row of a click of these milliseconds since 1970, which its id carries too.
 
     `link` is link, affiliate, offer and advertiser, 0 for unknown. `origin`, `agent` and `said` are
-    the parts made by the functions of their names. Texts are empty for absent, and have gone
-    through `query.clean`.
+    what the functions of their names give. Texts are empty for absent, and have gone through
+    `query.clean`.
     """
     link_id, affiliate_id, offer_id, advertiser_id = link
     numbers = _NUMBERS.pack(
@@ -70,7 +70,7 @@ def click(  # noqa: PLR0913  (a row has as many fields)
             _outcome(reason, tuple(marks)),
             origin,
             agent,
-            said,
+            said.fields,
             _common(link_code),
             binary.text(destination),
             binary.text(referrer) if referrer else NULL,

@@ -60,7 +60,8 @@ class Visit:
     def __init__(self, asked: Asked, said: Said, ms: int) -> None:
         headers = asked.headers
         self.asked = asked
-        self.params, self.said = said
+        self.said = said
+        self.params = said.params
         self.ms = ms
         self.at = datetime.fromtimestamp(ms / _MS_PER_S, UTC)
         # Cut before they are remembered: a header may have 64 kB.
