@@ -80,7 +80,7 @@ def tracker(workers: int = 1, links: int = LINKS, offers: int = OFFERS) -> Itera
             }
             paths, agents = Path(state) / "paths", Path(state) / "agents"
             _run("-m", "tests.bench.scene", str(paths), str(agents), str(links), str(offers))
-            _run_in(server)
+            _fill_log(server)
             began_s = time.monotonic()
             with serve(os.environ, log=Path(state) / "tracker.log", workers=workers) as served:
                 yield Bench(
@@ -94,8 +94,8 @@ def tracker(workers: int = 1, links: int = LINKS, offers: int = OFFERS) -> Itera
             server.discard()
 
 
-def _run_in(server: EmbeddedPostgres) -> None:
-    """Have its log written to files that it has had for a while, as after the first hours."""
+def _fill_log(server: EmbeddedPostgres) -> None:
+    """Fill PostgreSQL's log once, so that it has the files to write again, as after some hours."""
     with psycopg.connect(server.superuser_url(), autocommit=True) as connection:
         for _ in range(LOG_FILES):
             connection.execute("SELECT pg_logical_emit_message(false, 'bench', '')")
