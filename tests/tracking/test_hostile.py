@@ -1,16 +1,18 @@
 """Whatever is sent to a tracker is stored or refused; nobody is sent to a stranger's page."""
 
 import http.client
+import json
 import random
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tests import factories
 from tests.environment import LONG
 from tests.tracking.servers import is_ready, serve
-from tracking.models import Click
+from tracking.models import Click, Impression
 
 REQUESTS = 100_000 if LONG else 1_500
 ROUND = 50
@@ -35,6 +37,9 @@ PATHS = [
     "/metrics",
     "/x" * 50,
 ]
+PATHS_OF_OTHERS = {"/aff_c", "/click", "/"}
+# Where who is refused is told a code.
+PROBLEMS = {"/d/abc123", "/e", "/postback"}
 NAMES = [
     "sub1",
     "sub30",
@@ -136,40 +141,82 @@ def test_hostile_requests_never_break_a_tracker_nor_leave_the_offers_hosts(fresh
     with serve(environment, log=tmp_path / "log") as server:
         with ThreadPoolExecutor(THREADS) as pool:
             told = pool.map(lambda seed: _attack(server.port, seed), range(REQUESTS // ROUND))
-            answers: Counter[int | str] = sum(told, Counter())
+            answers: Counter[str] = sum(told, Counter())
         assert _raw(server.port, b"GET /c/abc123?sub1=\0 HTTP/1.1\r\nHost: x\r\n\r\n") == 400
         assert is_ready(server.port)
-    assert answers.total() == REQUESTS
-    assert answers[302] > REQUESTS / 20
-    assert answers["closed"] < REQUESTS / 20
-    # Every redirect is a row, and rows that led nowhere are there too.
-    assert Click.objects.count() >= answers[302]
+    assert answers["answered"] + answers["closed"] == REQUESTS
+    assert answers["redirected"] > REQUESTS / 20
+    assert answers["refused"] > REQUESTS / 50
+    assert answers["closed"] + answers["no HTTP"] < REQUESTS / 20
+    # Of these nobody can tell whether they are clicks.
+    doubtful = answers["nobody's"] + answers["closed"]
+    assert answers["click"] <= Click.objects.count() <= answers["click"] + doubtful
+    assert answers["seen"] <= Impression.objects.count() <= answers["seen"] + answers["closed"]
 
 
-def _attack(port: int, seed: int) -> Counter[int | str]:
-    """Some requests over one connection; how often which status was answered."""
+class Answer(NamedTuple):
+    """What was asked, and what the tracker said to it."""
+
+    method: str
+    path: str
+    status: int
+    location: str | None
+    body: bytes
+
+    @property
+    def is_click(self) -> bool:
+        """Whether there is a row of it, wherever it led."""
+        if self.path.startswith("/c/"):
+            return self.status in (302, 404)
+        return self.status == (200 if self.path.startswith("/d/") else 302)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether there is an impression of it."""
+        return self.path.startswith("/i/") and self.method == "GET" and self.status == 200
+
+    @property
+    def is_no_http(self) -> bool:
+        """Whether its bytes were refused before anybody knew what they ask for."""
+        return self.status == 400 and (self.method == "HEAD" or b"is no HTTP" in self.body)
+
+
+def _attack(port: int, seed: int) -> Counter[str]:
+    """Some requests over one connection; how many came to what."""
     chance = random.Random(seed)
-    answers: Counter[int | str] = Counter()
+    came_to: Counter[str] = Counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     for _ in range(ROUND):
         try:
-            status, location = _ask(connection, chance)
+            answer = _ask(connection, chance)
         except (OSError, http.client.HTTPException):
             # Refused before its end, so the connection is closed.
-            answers["closed"] += 1
+            came_to["closed"] += 1
             connection.close()
             continue
-        answers[status] += 1
-        assert status < 500, status
-        if location is not None:
-            assert urlsplit(location).hostname in HOSTS, location
-            assert location.isascii()
-            assert location.isprintable()
+        assert answer.status < 500, answer
+        if answer.location is not None:
+            assert urlsplit(answer.location).hostname in HOSTS, answer
+            assert answer.location.isascii()
+            assert answer.location.isprintable()
+        came_to["answered"] += 1
+        came_to["redirected"] += answer.status == 302
+        came_to["click"] += answer.is_click
+        came_to["seen"] += answer.is_seen
+        came_to["nobody's"] += answer.path in PATHS_OF_OTHERS and answer.status == 404
+        came_to["no HTTP"] += answer.is_no_http
+        if answer.is_no_http:
+            continue
+        if answer.status >= 400 and answer.path in PROBLEMS:
+            came_to["refused"] += 1
+            assert answer.method == "HEAD" or json.loads(answer.body)["code"], answer
+        else:
+            assert answer.status in (200, 302, 404, 405), answer
     connection.close()
-    return answers
+    return came_to
 
 
-def _ask(connection: http.client.HTTPConnection, chance: random.Random) -> tuple[int, str | None]:
+def _ask(connection: http.client.HTTPConnection, chance: random.Random) -> Answer:
     pairs = [f"{chance.choice(NAMES)}={_spelt(chance)}" for _ in range(chance.randrange(8))]
     path = chance.choice(PATHS[:2] if chance.random() < 0.5 else PATHS)
     query = chance.choice(["&", "&&", ";"]).join(pairs)
@@ -182,8 +229,7 @@ def _ask(connection: http.client.HTTPConnection, chance: random.Random) -> tuple
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body)
     answer = connection.getresponse()
-    answer.read()
-    return answer.status, answer.headers["location"]
+    return Answer(method, path, answer.status, answer.headers["location"], answer.read())
 
 
 def _spelt(chance: random.Random) -> str:
