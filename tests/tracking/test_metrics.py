@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_network
 
 import pytest
+from prometheus_client.registry import REGISTRY
 
 from tests.running import ROOT
 from tracking import metrics
@@ -17,6 +18,13 @@ def test_the_dashboard_asks_only_for_figures_that_there_are():
     told = set(_NAME.findall(metrics.exposition()))
     assert asked
     assert asked <= told, asked - told
+
+
+def test_the_dashboard_shows_every_figure():
+    board = (ROOT / "docs" / "grafana-tracker.json").read_text(encoding="utf-8")
+    ours = [each.name for each in REGISTRY.collect() if each.name.startswith("peraction_")]
+    assert len(ours) > 5
+    assert [name for name in ours if name not in board] == []
 
 
 @pytest.mark.parametrize(
