@@ -6,6 +6,7 @@ import re
 import pytest
 
 from network import clock
+from partners.destinations import HOSTS_MAX, UTM_MAX
 from partners.models import Goal, Offer, Terms
 from tests import factories
 from tests.running import ROOT
@@ -294,6 +295,17 @@ def test_what_would_lead_people_wrong_is_refused(acme, change, pointer, code):
         assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(pointer, code)]
     assert acme.api.get(f"{URL}/{offer.pk}").json() == before
     assert Offer.objects.count() == 1
+
+
+def test_the_page_on_offers_has_a_body_that_says_where_visitors_go(acme):
+    page = (ROOT / "docs" / "offers.md").read_text().split("## Where visitors go")[1]
+    body = json.loads(page.split("```json\n")[1].split("```")[0])
+    offer = factories.make_offer(acme.advertiser)
+    changed = acme.api.patch(f"{URL}/{offer.pk}", body)
+    assert changed.status_code == 200
+    assert body.items() <= changed.json().items()
+    assert f"up to {UTM_MAX} parameters" in page
+    assert f"up to {HOSTS_MAX} hosts" in page
 
 
 def test_the_page_on_offers_has_a_body_that_can_be_published(acme, alice):
