@@ -92,9 +92,10 @@ class Tracker:
         elif is_ours(path):
             await self.seen.answer(scope, receive, send)
         elif path == "/healthz":
-            await json(send, 200, self._health())
+            await json(send, 200, self._health("ok"))
         elif path == "/readyz":
-            await json(send, 200 if self._ready() else 503, self._health())
+            ready = self._ready()
+            await json(send, 200 if ready else 503, self._health("ok" if ready else "unready"))
         elif path == "/metrics":
             await self._tell_metrics(scope, send)
         else:
@@ -119,10 +120,10 @@ class Tracker:
     def _ready(self) -> bool:
         return self.recorder.storing and self.watcher.snapshot is not None
 
-    def _health(self) -> dict[str, object]:
+    def _health(self, status: str) -> dict[str, object]:
         loaded = self.watcher.snapshot
         return {
-            "status": "ok",
+            "status": status,
             "clicks": "spooling" if self.recorder.spooling else "connected",
             "spool": {
                 "bytes": self.spool.bytes,
