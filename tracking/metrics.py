@@ -37,7 +37,7 @@ COMMIT_S: Final = Histogram(
 )
 SPOOLED: Final = Counter("peraction_rows_spooled", "Rows of every kind written to the spool")
 SPOOL_BYTES: Final = Gauge(
-    "peraction_spool_bytes", "Bytes that wait in the spool", multiprocess_mode="mostrecent"
+    "peraction_spool_bytes", "Bytes of all files in the spool", multiprocess_mode="mostrecent"
 )
 SPOOL_FILES: Final = Gauge(
     "peraction_spool_files", "Files that wait in the spool", multiprocess_mode="mostrecent"
