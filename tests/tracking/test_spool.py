@@ -7,12 +7,14 @@ import resource
 import stat
 from contextlib import contextmanager
 from datetime import date
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from network import binary
 from network.errors import Unavailable
 from network.ids import uuid7
 from tests.tracking import spooled
@@ -32,11 +34,18 @@ RECORDS = st.lists(
     ),
     max_size=5,
 )
-# One record of a release that has gone: whoever changes the format must still read it.
-OF_VERSION_1 = bytes.fromhex(
+# What was written once: whoever changes the format must still read it.
+OF_TEXT = bytes.fromhex(
     "706572616374696f6e2073706f6f6c20310a"
     "fffe520a00000043000000024a819c55f72cecd77b226b696e64223a22636c69636b222c22636f6c756d6e73223a"
     "2269642c207473222c2264617973223a5b22323032362d31312d3236225d7d0a610962090a6309640a"
+)
+OF_BINARY = bytes.fromhex(
+    "706572616374696f6e2073706f6f6c20310a"
+    "fffe520a00000088000000025678d88178cf4df67b226b696e64223a22636c69636b222c22636f6c756d6e73223a"
+    "2269642c207473222c22666f726d6174223a2262696e617279222c2264617973223a5b22323032362d31312d3237"
+    "225d7d0a000200000010000000000000000000000000000000010000000800000000000000020002000000100000"
+    "0000000000000000000000000003ffffffff"
 )
 
 
@@ -84,10 +93,23 @@ def test_another_version_is_not_guessed_at():
         spool_records.decode(b"peraction spool 2\nwhatever it is")
 
 
-def test_the_first_version_is_read_for_ever():
-    rows = b"a\tb\t\nc\td\n"
-    record = Record("click", "id, ts", "text", frozenset([date(2026, 11, 26)]), 2, rows)
-    assert spool_records.decode(OF_VERSION_1) == ([record], False)
+@pytest.mark.parametrize(
+    ("data", "format", "day", "rows"),
+    [
+        (OF_TEXT, "text", date(2026, 11, 26), b"a\tb\t\nc\td\n"),
+        (
+            OF_BINARY,
+            "binary",
+            date(2026, 11, 27),
+            binary.row(binary.raw(UUID(int=1).bytes), binary.number(2))
+            + binary.row(binary.raw(UUID(int=3).bytes), binary.NULL),
+        ),
+    ],
+    ids=["text", "binary"],
+)
+def test_the_first_version_is_read_for_ever(data, format, day, rows):
+    record = Record("click", "id, ts", format, frozenset([day]), 2, rows)
+    assert spool_records.decode(data) == ([record], False)
 
 
 @given(RECORDS, st.integers(0, 400))
