@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from partners.models import ExternalId
 from partners.vocabulary import TEXT_MAX
+from tests import factories
+from tests.tracking.trackers import tell
 from tracking.clicks.dialects import Foreign, read
 from tracking.clicks.query import NUL
+from tracking.models import Click
 
 # A link as it is out there, and: whose it is, offer, affiliate, landing, what comes along.
 LINKS = [
@@ -75,6 +78,39 @@ def test_a_documented_link_is_read_as_its_platform_reads_it(
     link, dialect, offer, affiliate, landing, params
 ):
     assert read_link(link) == Foreign(dialect, offer, affiliate, landing, params)
+
+
+def test_a_documented_link_goes_to_its_offer_and_page_with_all_that_it_carries(fresh_db):
+    ours = {}
+    for _, dialect, offer, affiliate, landing, _ in LINKS:
+        if (dialect, offer) not in ours:
+            ours[dialect, offer] = factories.make_offer(deep_link_hosts=["*.example"])
+            factories.make_external_id(ours[dialect, offer], offer, dialect)
+        if (dialect, "of", affiliate) not in ours:
+            ours[dialect, "of", affiliate] = factories.make_affiliate()
+            factories.make_external_id(ours[dialect, "of", affiliate], affiliate, dialect)
+        if landing:
+            page = factories.make_landing(ours[dialect, offer])
+            ours[dialect, offer, landing] = page
+            factories.make_external_id(page, landing, dialect)
+
+    async def story(visitor):
+        return [(await visitor.get(link)).headers["location"] for link, *_ in LINKS]
+
+    for link, where in zip(LINKS, tell(fresh_db.url, story), strict=True):
+        _, dialect, offer, affiliate, landing, params = link
+        click = Click.objects.get(destination=where)
+        assert click.reason == "ok"
+        assert click.offer_id == ours[dialect, offer].pk
+        assert click.affiliate_id == ours[dialect, "of", affiliate].pk
+        deep = params.get("deep_link")
+        if landing and not deep:
+            assert click.landing_id == ours[dialect, offer, landing].pk
+        assert deep is None or where.startswith(deep)
+        told = {"source": click.source, "sub_source": click.sub_source}
+        told |= {f"sub{place}": sub for place, sub in enumerate(click.subs or [], 1)}
+        told |= {"aff_click_id": click.aff_click_id, "deep_link": deep}
+        assert {name: value for name, value in told.items() if value} == params
 
 
 def test_every_platform_whose_ids_can_be_moved_has_a_link():
