@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from network import address
 from network.ids import uuid7
 from partners.deep_links import deep_link
+from partners.models import Cap
 from partners.snapshot import Advertiser, Affiliate, Link, Offer
 from partners.vocabulary import TEXT_MAX, URL_MAX
 from tests.running import ROOT
@@ -197,6 +198,13 @@ def test_the_advertiser_is_looked_at_before_its_money():
     closed = replace(broke, active=False)
     reason, _ = evaluate(make_link(offer=make_offer(advertiser=closed)), VISIT)
     assert reason == "advertiser_inactive"
+
+
+def test_every_scope_of_caps_has_its_reason():
+    assert set(decide.CAP_REASONS) == {
+        *(f"cap_{scope}" for scope in Cap.Scope.values),
+        decide.CAP_UNAVAILABLE,
+    }
 
 
 def test_the_page_on_clicks_explains_every_reason():
