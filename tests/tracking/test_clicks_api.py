@@ -1,11 +1,13 @@
 """Clicks over HTTP: one's own, the latest first, whatever became of them."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from network import clock as now_of
 from tests import factories
+from tests.running import ROOT
 from tests.tracking.rows import make_click
 from tracking import tasks
 from tracking.clicks import ids
@@ -196,6 +198,20 @@ def test_the_smart_link_is_its_affiliates_own_business(alice, acme, link):
     click(link, 0, smart_link_id=9)
     assert shown(alice)[0]["smart_link"] == 9
     assert "smart_link" not in shown(acme)[0]
+
+
+@pytest.mark.parametrize(("who", "column"), [("alice", 2), ("acme", 3), ("olga", 4)])
+def test_the_page_on_clicks_says_what_each_is_told(request, who, column, link):
+    make_click(link)
+    page = (ROOT / "docs" / "clicks.md").read_text(encoding="utf-8")
+    table = page.split("## What is told to whom")[1].split("\n\n")[1]
+    told = set()
+    for row in table.splitlines()[2:]:
+        cells = row.strip("| ").split(" | ")
+        if cells[column] != "no":
+            told |= set(re.findall(r"`(\w+)`", cells[0]))
+    (found,) = shown(request.getfixturevalue(who))
+    assert set(found) == told
 
 
 def test_an_affiliate_is_not_told_how_bots_are_found(alice, acme, link):
