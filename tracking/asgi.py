@@ -26,7 +26,7 @@ from tracking.clicks.recorder import Recorder
 from tracking.clicks.spool import Spool
 from tracking.conversions.desk import COMMIT_MAX_S, Desk
 from tracking.conversions.edge import DIALECTS, ReportEdge
-from tracking.responses import Receive, Scope, Send, json, page, text
+from tracking.responses import JSON, Receive, Scope, Send, json, page, text
 from tracking.seen.edge import SeenEdge, is_ours
 
 log = structlog.get_logger(__name__)
@@ -95,7 +95,8 @@ class Tracker:
             await json(send, 200, self._health("ok"))
         elif path == "/readyz":
             ready = self._ready()
-            await json(send, 200 if ready else 503, self._health("ok" if ready else "unready"))
+            status, word = (200, "ok") if ready else (503, "unready")
+            await json(send, status, self._health(word), kind=JSON)
         elif path == "/metrics":
             await self._tell_metrics(scope, send)
         else:
@@ -113,6 +114,7 @@ class Tracker:
         while True:
             metrics.SPOOL_BYTES.set(self.spool.bytes)
             metrics.SPOOL_FILES.set(self.spool.files)
+            metrics.SPOOL_BYTES_MAX.set(settings.SPOOL_BYTES_MAX)
             if self.watcher.snapshot is not None:
                 metrics.CONFIG_CHECKED.set(time.time() - self.watcher.age_s)
             await asyncio.sleep(GAUGE_EVERY_S)

@@ -42,6 +42,14 @@ SPOOL_BYTES: Final = Gauge(
 SPOOL_FILES: Final = Gauge(
     "peraction_spool_files", "Files that wait in the spool", multiprocess_mode="mostrecent"
 )
+SPOOL_BYTES_MAX: Final = Gauge(
+    "peraction_spool_bytes_max",
+    "How many bytes the spool may hold",
+    multiprocess_mode="mostrecent",
+)
+REFUSED: Final = Counter(
+    "peraction_refused", "Reports and page events that were refused, by code", ["of", "code"]
+)
 # The oldest of all processes: one that serves an old configuration must not hide behind the others.
 CONFIG_CHECKED: Final = Gauge(
     "peraction_config_checked_timestamp_seconds",

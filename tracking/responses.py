@@ -11,6 +11,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
 # A stored answer would hide the next click from us.
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 
@@ -44,11 +46,15 @@ async def page(send: Send, status: int, html: bytes, headers: Iterable[Header] =
 
 
 async def json(
-    send: Send, status: int, body: Mapping[str, object], headers: Iterable[Header] = ()
+    send: Send,
+    status: int,
+    body: Mapping[str, object],
+    headers: Iterable[Header] = (),
+    *,
+    kind: bytes = b"",
 ) -> None:
-    """A JSON object; a problem document (RFC 9457) from status 400 on."""
-    fault = status >= HTTPStatus.BAD_REQUEST
-    kind = b"application/problem+json" if fault else b"application/json"
+    """A JSON object of this kind; without one, a problem document (RFC 9457) from status 400 on."""
+    kind = kind or (PROBLEM if status >= HTTPStatus.BAD_REQUEST else JSON)
     content = orjson.dumps(body)
     await _send(send, status, _described(kind, content, headers), content)
 

@@ -23,8 +23,10 @@ import psycopg
 
 from network.embedded.postgres import APP_ROLE, OWNER_ROLE, EmbeddedPostgres
 from network.progress import say
+from tests.bench.change import slowest_ms
 from tests.bench.load import Run, need, wrk
 from tests.bench.nginx import nginx
+from tests.bench.targets import verdicts
 from tests.running import ROOT, free_ports
 from tests.tracking.servers import Server, serve
 
@@ -169,11 +171,18 @@ def _in_other_shapes(bench: Bench) -> dict[str, object]:
                 run, exact = _measured(shape, name=name)
                 found.append(run)
                 all_exact = all_exact and exact
-        start_s = twofold.start_s
-    figures: dict[str, object] = {"shapes_exact": all_exact, "start_s_2_workers": round(start_s, 1)}
+        figures: dict[str, object] = {
+            "shapes_exact": all_exact,
+            "start_s_2_workers": round(twofold.start_s, 1),
+            "change_ms": slowest_ms(
+                twofold.url, twofold.database, Path(twofold.wrk["BENCH_PATHS"])
+            ),
+        }
     for shape_name, found in runs.items():
         figures[f"shape_cpu_us{shape_name}"] = round(_median(found).cpu_us, 1)
         figures[f"shape_clicks_per_s{shape_name}"] = round(_median(found).per_s)
+    few_us = _median(runs["_100_links"]).cpu_us
+    figures["links_ratio"] = round(_median(runs[""]).cpu_us / few_us, 2)
     return figures
 
 
@@ -249,6 +258,8 @@ def main() -> None:
         result |= _at_half(bench, bare, result)
         result |= _in_other_shapes(bench)
         result["rss_mb"] = round(bench.rss_mb)
+    for line in verdicts(result):
+        say(line)
     say(json.dumps(result))
 
 

@@ -16,6 +16,8 @@ from tests.tracking.host import Visitors, host
 
 ROUNDS = 100
 AWAY_S = (5, 60)[LONG]
+# 500 a second are asked for; a machine that does much else at the same time manages fewer.
+ANSWERED_PER_S = (200, 450)[LONG]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_a_database_that_is_killed_and_comes_back_fails_no_redirect(spooling):
         spooling.start("postgres")
         eventually(lambda: len(visitors.answered) > answered + 500, within_s=30)
     assert (visitors.refused, visitors.unanswered) == ([], 0)
-    assert len(visitors.answered) > 200 * AWAY_S
+    assert len(visitors.answered) > ANSWERED_PER_S * AWAY_S
     check(spooling, visitors, before=before)
     figures(f"{AWAY_S} s without PostgreSQL", visitors)
 

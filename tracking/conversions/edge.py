@@ -12,6 +12,7 @@ from network.errors import MethodNotAllowed, PeractionError, Unauthenticated, Un
 from network.ids import uuid7
 from partners.snapshot import Snapshot
 from partners.watcher import Watcher
+from tracking import metrics
 from tracking.asked import read_body
 from tracking.batches import Batches
 from tracking.conversions import dialects, evidence, message
@@ -119,6 +120,7 @@ class ReportEdge:
 
     def _count(self, request_id: UUID, error: PeractionError, read: Message | None) -> None:
         self.refused[error.code] += 1
+        metrics.REFUSED.labels("report", error.code).inc()
         advertiser = str(read.fields.get("advertiser", ""))[:40] if read else ""
         log.info(
             "report.refused", code=error.code, advertiser=advertiser, request_id=str(request_id)

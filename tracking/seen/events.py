@@ -10,6 +10,7 @@ from typing import Final
 from network import binary
 from network.errors import BadInput, MethodNotAllowed, PeractionError, TooLarge, document
 from network.ids import uuid7
+from tracking import metrics
 from tracking.asked import read_body
 from tracking.clicks import ids, query
 from tracking.clicks.recorder import Recorder
@@ -56,6 +57,7 @@ class Events:
             await self._event(scope, receive)
         except PeractionError as error:
             self.refused[error.code] += 1
+            metrics.REFUSED.labels("page_event", error.code).inc()
             await refuse(send, PATH, error)
         else:
             await content(send, 204, (ANYBODY, NO_STORE))
