@@ -6,7 +6,6 @@ from typing import Final
 # By figure: what it is for people, and the most that it may be.
 TARGETS: Final[Mapping[str, tuple[str, float]]] = {
     "ratio": ("CPU of a click at 64 connections, in nginx's bare redirects", 10),
-    "own_ratio": ("the same, each click with sub ids of its own", 10),
     "half_p99_ratio": ("p99 at half of saturation, in nginx's", 10),
     "start_s": ("seconds to start with all links", 3),
     "start_s_2_workers": ("seconds to start two processes", 3),
