@@ -6,7 +6,8 @@ from typing import Final
 
 import uvicorn
 
-from tracking.protocol import IDLE_S
+# Nothing that counts may be imported here: what starts the workers would have figures of its own.
+from tracking.responses import IDLE_S
 
 STOP_MAX_S: Final = 20
 

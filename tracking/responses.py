@@ -11,6 +11,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+# An idle connection is closed after one to two times this, one whose request does not come to its
+# end too. Longer than nginx keeps its own ends of idle connections.
+IDLE_S: Final = 75.0
 # A stored answer would hide the next click from us.
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 
