@@ -2,6 +2,7 @@
 
 import argparse
 import resource
+from importlib import import_module
 from typing import Final
 
 import uvicorn
@@ -19,6 +20,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1, help="processes, one for each core")
     wanted = parser.parse_args()
+    # Who starts workers in an environment that is not fit starts them anew for ever.
+    import_module("network.settings")
     # As many connections as the machine lets us have.
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
