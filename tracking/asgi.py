@@ -94,7 +94,9 @@ class Tracker:
         elif path == "/healthz":
             await json(send, 200, self._health())
         elif path == "/readyz":
-            await json(send, 200 if self._ready() else 503, self._health())
+            ready = self._ready()
+            told = self._health() | {"status": "ok" if ready else "unready"}
+            await json(send, 200 if ready else 503, told)
         elif path == "/metrics":
             await self._tell_metrics(scope, send)
         else:

@@ -150,7 +150,8 @@ def test_without_a_database_and_a_spool_nobody_is_redirected(fresh_db, link):
 
     broken, ready, after = tell(fresh_db.url, story, spool_bytes_max=0)
     assert (broken[0].status, broken[0].headers["retry-after"]) == (503, "1")
-    assert (ready.status, ready.json["clicks"], after.status) == (503, "spooling", 302)
+    assert (ready.status, ready.json["status"]) == (503, "unready")
+    assert (ready.json["clicks"], after.status) == ("spooling", 302)
     answered = [answer for answer in (*broken, after) if answer.status == 302]
     assert Click.objects.count() == len(answered)
 
