@@ -33,6 +33,12 @@ _SHARED: list[Processor] = [
 ]
 
 
+def drop_colours(logger: object, method: str, event: EventDict) -> EventDict:
+    """Leave out uvicorn's second text of a message, which is for terminals."""
+    event.pop("color_message", None)
+    return event
+
+
 def redact(logger: object, method: str, event: EventDict) -> EventDict:
     """Hide keys, tokens, signatures, bank accounts and e-mail addresses, by name and by look."""
     return {name: _redacted(name, value) for name, value in event.items()}
@@ -98,6 +104,7 @@ def logging_config(*, readable: bool, level: str) -> dict[str, Any]:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            drop_colours,
             redact,
             renderer,
         ],

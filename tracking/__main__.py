@@ -2,11 +2,13 @@
 
 import argparse
 import resource
+from importlib import import_module
 from typing import Final
 
 import uvicorn
 
-from tracking.protocol import IDLE_S
+# Nothing that counts may be imported here: what starts the workers would have figures of its own.
+from tracking.responses import IDLE_S
 
 STOP_MAX_S: Final = 20
 
@@ -18,6 +20,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1, help="processes, one for each core")
     wanted = parser.parse_args()
+    # Who starts workers in an environment that is not fit starts them anew for ever.
+    import_module("network.settings")
     # As many connections as the machine lets us have.
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))

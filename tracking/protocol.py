@@ -27,6 +27,7 @@ from tracking.clicks import pages
 from tracking.clicks.edge import RETRY, ClickEdge
 from tracking.clicks.kinds import Entry
 from tracking.responses import (
+    IDLE_S,
     Header,
     Receive,
     Scope,
@@ -41,9 +42,6 @@ log = structlog.get_logger(__name__)
 
 # Of a request that is not read to the end yet: its line and its headers.
 HEAD_MAX: Final = 65_536
-# An idle connection is closed after one to two times this, one whose request does not come to its
-# end too. Longer than nginx keeps its own ends of idle connections.
-IDLE_S: Final = 75.0
 # Requests that one connection may have sent ahead of its answers: a packet holds thousands.
 AHEAD_MAX: Final = 100
 # File descriptors that connections leave to the database, the spool and the log.

@@ -13,6 +13,9 @@ Header = tuple[bytes, bytes]
 
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
+# An idle connection is closed after one to two times this, one whose request does not come to its
+# end too. Longer than nginx keeps its own ends of idle connections.
+IDLE_S: Final = 75.0
 # A stored answer would hide the next click from us.
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 

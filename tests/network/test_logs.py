@@ -8,7 +8,7 @@ import logging.config
 import pytest
 import structlog
 
-from network.logs import HIDDEN, logging_config, redact, redacted_text
+from network.logs import HIDDEN, drop_colours, logging_config, redact, redacted_text
 
 CANARY = "DE89370400440532013000"
 
@@ -61,3 +61,8 @@ def test_tracebacks_and_arguments_are_redacted_too(readable):
     assert CANARY not in stream.getvalue()
     assert "ValueError" in stream.getvalue()
     assert readable or json.loads(stream.getvalue())["level"] == "error"
+
+
+def test_what_uvicorn_says_in_colours_is_said_once():
+    event = {"event": "Started", "color_message": "Started \x1b[36m7\x1b[0m"}
+    assert drop_colours(None, "info", event) == {"event": "Started"}

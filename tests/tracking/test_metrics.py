@@ -1,12 +1,15 @@
 """The tracker's figures: who may read them, and the names that the dashboard asks for."""
 
 import re
+import time
 from ipaddress import ip_network
+from urllib.request import urlopen
 
 import pytest
 from prometheus_client.registry import REGISTRY
 
-from tests.running import ROOT
+from tests.running import ROOT, eventually
+from tests.tracking.servers import serve
 from tracking import metrics
 
 _NAME = re.compile(r"peraction_[a-z_]+")
@@ -25,6 +28,21 @@ def test_the_dashboard_shows_every_figure():
     ours = [each.name for each in REGISTRY.collect() if each.name.startswith("peraction_")]
     assert len(ours) > 5
     assert [name for name in ours if name not in board] == []
+
+
+def test_the_configurations_age_is_that_of_the_workers_alone(fresh_db, tmp_path):
+    """What starts them has no configuration, and must not count as one that has none yet."""
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    environment = fresh_db.environment | {"PROMETHEUS_MULTIPROC_DIR": str(figures)}
+    with serve(environment, log=tmp_path / "log", workers=2) as server:
+        eventually(lambda: time.time() - config_checked(server.port) < 10, within_s=20)
+
+
+def config_checked(port):
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        told = answer.read().decode()
+    return float(re.search(r"^peraction_config_checked_\w+ (\S+)$", told, re.M)[1])
 
 
 @pytest.mark.parametrize(

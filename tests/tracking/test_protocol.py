@@ -5,6 +5,8 @@ import re
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -15,7 +17,7 @@ import psycopg
 import pytest
 from django.forms import model_to_dict
 
-from tests.running import NotYet, eventually
+from tests.running import ROOT, NotYet, eventually
 from tests.tracking.servers import serve
 from tests.tracking.wire import (
     END,
@@ -388,6 +390,20 @@ def test_two_workers_share_one_port_and_end_together(fresh_db, link, log):
     assert stored() == {f"s{number}": 1 for number in range(40)}
     assert server.process.returncode in (0, -signal.SIGTERM)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_workers_are_not_started_where_the_environment_is_not_fit():
+    answer = subprocess.run(
+        [sys.executable, "-m", "tracking", "--port", "1", "--workers", "2"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.count("  CLICK_KEYS ") == 1
 
 
 def children(pid):

@@ -50,7 +50,8 @@ def _said(error: BadInput, lines: list[int]) -> Iterator[str]:
     if not error.errors:
         yield f"{error} ({error.code})"
         return
-    yield f"Nothing is imported: {len(error.errors)} faults."
+    number = len(error.errors)
+    yield f"Nothing is imported: {number} {'fault' if number == 1 else 'faults'}."
     for fault in error.errors:
         place = _PLACE.fullmatch(fault.pointer)
         where = f"line {lines[int(place[1])]}: {place[2]}" if place and place[2] else "the file"

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to do, and how."""
-        doing = parser.add_subparsers(dest="doing", required=True)
+        doing = parser.add_subparsers(dest="doing", required=True, metavar="{status,drain}")
         status = doing.add_parser("status", help="print what waits; exit code 1 for an alarm")
         status.add_argument("--json", action="store_true", help="print JSON instead of a table")
         draining = doing.add_parser("drain", help="load spooled rows into PostgreSQL, for ever")
