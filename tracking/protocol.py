@@ -90,6 +90,8 @@ class Protocol(HttpToolsProtocol):
         self._coming: dict[bytes, bytes] = {}
         self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
+        # Whether what comes next is a request's line.
+        self._between = True
         self._refused = False
         # The head of a request that is read once more.
         self._again = b""
@@ -123,7 +125,8 @@ class Protocol(HttpToolsProtocol):
         """Read on; a head without an end would fill the memory."""
         if self._refused:
             return
-        if not self._asked_bytes and not data.isascii():
+        # Never in a body, which would become longer than its head says.
+        if self._between and not data.isascii():
             data = _ascii_line(data)
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
@@ -149,6 +152,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin with what both ways need."""
+        self._between = False
         self.url = b""
         self._coming = {}
         self._link = None
@@ -201,6 +205,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Judge a click and queue it, now that it is read."""
+        self._between = True
         self._asked_bytes = 0
         if self._again:
             return
