@@ -192,6 +192,10 @@ def test_a_file_of_an_older_release_with_fewer_columns_is_loaded(fresh_db, direc
         {"format": "later"},
         {"columns": "id, later"},
         {"columns": "id; DROP TABLE click"},
+        {"kind": ["click"]},
+        {"format": ["binary"]},
+        {"columns": None},
+        {"days": ["some day"]},
     ],
 )
 def test_what_this_release_does_not_know_waits_and_lets_others_pass(fresh_db, directory, change):

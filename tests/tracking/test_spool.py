@@ -5,8 +5,10 @@ import errno
 import os
 import resource
 import stat
+import struct
 from contextlib import contextmanager
 from datetime import date
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -74,14 +76,26 @@ def test_damage_anywhere_costs_one_record_and_is_noticed(found, data):
     assert spool_records.decode(bytes(broken)) == (found[:hit] + found[hit + 1 :], True)
 
 
+def test_a_row_that_looks_like_a_head_hides_no_record_behind_damage():
+    before, hit, after = [spooled.record(uuid7()) for _ in range(3)]
+    head = struct.pack(">4sIII", b"\xff\xfeR\n", 2**31, 1, 0)
+    hit = hit._replace(rows=hit.rows + head + struct.pack(">I", crc32(head)))
+    broken = spooled.contents(before, hit, after).replace(hit.rows, b"x" + hit.rows[1:])
+    assert spool_records.decode(broken) == ([before, after], True)
+
+
 def test_damage_in_the_first_line_costs_nothing_and_is_noticed():
     found = [spooled.record(uuid7()), spooled.record(uuid7())]
     assert spool_records.decode(b"P" + spooled.contents(*found)[1:]) == (found, True)
 
 
 def test_another_version_is_not_guessed_at():
-    with pytest.raises(UnknownFormat, match="spool 2"):
-        spool_records.decode(b"peraction spool 2\nwhatever it is")
+    with pytest.raises(UnknownFormat, match="spool 3"):
+        spool_records.decode(b"peraction spool 3\nwhatever it is")
+
+
+def test_a_release_that_takes_all_rows_for_text_leaves_our_files_alone():
+    assert not spooled.contents().startswith(b"peraction spool 1\n")
 
 
 def test_the_first_version_is_read_for_ever():
