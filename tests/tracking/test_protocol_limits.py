@@ -61,6 +61,25 @@ def test_long_headers_and_queries_are_not_remembered(fresh_db, link, tmp_path):
         assert rss_mb(server.process.pid) - before < 20
 
 
+def test_user_agents_as_long_as_they_are_kept_are_not_remembered(fresh_db, link, tmp_path):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+
+        def visits(numbers):
+            for number in numbers:
+                long = f"{number:06}" + "\U0001f600" * 990
+                visitor.send(get("/c/abc123", b"User-Agent: " + long.encode()))
+            assert {visitor.answer().status for _ in numbers} == {302}
+
+        visits(range(50))
+        before = rss_mb(server.process.pid)
+        for first in range(50, 3_050, 50):
+            visits(range(first, first + 50))
+        assert rss_mb(server.process.pid) - before < 20
+
+
 def test_a_head_of_one_packet_is_refused_when_it_is_too_large(fresh_db, link, tmp_path):
     with (
         serve(fresh_db.environment, log=tmp_path / "log") as server,
