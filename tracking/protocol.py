@@ -125,9 +125,12 @@ class Protocol(HttpToolsProtocol):
         """Read on; a head without an end would fill the memory."""
         if self._refused:
             return
-        # Never in a body, which would become longer than its head says.
-        if self._between and not data.isascii():
-            data = _ascii_line(data)
+        in_line = False
+        if self._between:
+            # Never in a body, which would become longer than its head says.
+            in_line = b"\n" not in data
+            if not data.isascii():
+                data = _ascii_line(data)
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
             self._refuse(431, _TOO_LARGE)
@@ -148,6 +151,8 @@ class Protocol(HttpToolsProtocol):
                     self._refuse(400, _NO_HTTP)
                 return
             else:
+                # A long line comes in several packets.
+                self._between = self._between or in_line
                 return
 
     def on_message_begin(self) -> None:
@@ -328,7 +333,7 @@ def _connections_max() -> int:
 
 def _ascii_line(data: bytes) -> bytes:
     """A request whose line is percent-encoded where programs, unlike browsers, leave that out."""
-    line, end, rest = data.partition(b"\r\n")
+    line, end, rest = data.partition(b"\n")
     if line.isascii():
         return data
     return quote_from_bytes(line, safe=_ASCII).encode() + end + rest

@@ -1,5 +1,7 @@
 """What a stranger may cost the tracker: descriptors, memory, and bytes that no parser takes."""
 
+import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -99,3 +101,19 @@ def test_a_query_that_nobody_has_encoded_is_a_click(fresh_db, link, tmp_path, ra
         visitor.send(get("/c/abc123?sub1=SUB").replace(b"SUB", raw))
         assert visitor.answer().status == 302
     eventually(lambda: Click.objects.get().subs == [sub], says="not stored as it was sent")
+
+
+def test_a_query_that_nobody_has_encoded_may_come_in_several_packets(fresh_db, link, tmp_path):
+    request = get("/c/abc123?sub1=SUB", b"User-Agent: \xd0\xb6").replace(b"SUB", "жук".encode())
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+        visitor.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for place in range(1, len(request)):
+            visitor.send(request[:place])
+            time.sleep(0.005)
+            visitor.send(request[place:])
+            assert visitor.answer().status == 302
+    found = set(Click.objects.values_list("user_agent", "subs__0"))
+    assert found == {("ж", "жук")}
