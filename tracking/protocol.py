@@ -88,6 +88,8 @@ class Protocol(HttpToolsProtocol):
         self._coming: dict[bytes, bytes] = {}
         self._said: Mapping[bytes, bytes] = {}
         self._asked_bytes = 0
+        # Whether what comes next is a request's line.
+        self._between = True
         self._refused = False
         # The head of a request that is read once more.
         self._again = b""
@@ -121,8 +123,12 @@ class Protocol(HttpToolsProtocol):
         """Read on; a head without an end would fill the memory."""
         if self._refused:
             return
-        if not self._asked_bytes and not data.isascii():
-            data = _ascii_line(data)
+        in_line = False
+        if self._between:
+            # Never in a body, which would become longer than its head says.
+            in_line = b"\n" not in data
+            if not data.isascii():
+                data = _ascii_line(data)
         self._asked_bytes += len(data)
         if self._asked_bytes > HEAD_MAX and self._asked_bytes > len(data):
             self._refuse(431, _TOO_LARGE)
@@ -143,10 +149,13 @@ class Protocol(HttpToolsProtocol):
                     self._refuse(400, _NO_HTTP)
                 return
             else:
+                # A long line comes in several packets.
+                self._between = self._between or in_line
                 return
 
     def on_message_begin(self) -> None:
         """Begin with what both ways need."""
+        self._between = False
         self.url = b""
         self._coming = {}
         self._link = None
@@ -199,6 +208,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Judge a click and queue it, now that it is read."""
+        self._between = True
         self._asked_bytes = 0
         if self._again:
             return
@@ -321,7 +331,7 @@ def _connections_max() -> int:
 
 def _ascii_line(data: bytes) -> bytes:
     """A request whose line is percent-encoded where programs, unlike browsers, leave that out."""
-    line, end, rest = data.partition(b"\r\n")
+    line, end, rest = data.partition(b"\n")
     if line.isascii():
         return data
     return quote_from_bytes(line, safe=_ASCII).encode() + end + rest

@@ -111,16 +111,21 @@ def test_damage_costs_its_record_alone_and_the_file_is_kept(fresh_db, directory)
 def test_rows_that_postgresql_refuses_are_kept_and_block_nothing(fresh_db, directory):
     good, bad = ids(200), binary.row(binary.raw(b"half an"), binary.text("id"))
     without_reason = spooled.row().replace(binary.text("ok"), binary.NULL)
+    # Marks that are numbers, and marks in more dimensions than there may be.
+    marks = [struct.pack(">iiiii", *head) for head in ((1, 0, 23, 0, 1), (7, 0, 25, 0, 1))]
+    no_marks = binary.text("ok") + binary.NULL
+    odd = [spooled.row().replace(no_marks, binary.text("ok") + binary.raw(each)) for each in marks]
     spooled.put(
         directory,
         spooled.record(*good[:100], extra=bad),
         spooled.record(*good[100:], extra=without_reason),
+        *[spooled.record(extra=each) for each in odd],
     )
     assert drain.drain(directory, fresh_db.url)
     assert stored() == sorted(good)
     (kept,) = directory.iterdir()
     rows = [record.rows for record in spool_records.decode(kept.read_bytes()).records]
-    assert (kept.suffix, rows) == (".rejected", [bad, without_reason])
+    assert (kept.suffix, rows) == (".rejected", [bad, without_reason, *odd])
 
 
 def test_rejected_rows_are_tried_again_under_their_old_name(fresh_db, directory):
@@ -136,10 +141,14 @@ def test_rejected_rows_are_tried_again_under_their_old_name(fresh_db, directory)
     assert (stored(), list(directory.iterdir())) == ([late], [])
 
 
-def test_rows_that_cannot_be_told_apart_are_kept_together(fresh_db, directory):
-    good, bad = ids(3), spooled.record(*ids(2), extra=b"\0\x05no row")
-    spooled.put(directory, bad)
-    spooled.put(directory, spooled.record(*good))
+@pytest.mark.parametrize(
+    "no_row",
+    [b"\0\x05no row", b"\xff\xff", b"\0\x01\x7f\xff\xff\xff"],
+    ids=["short", "end", "long"],
+)
+def test_rows_that_cannot_be_told_apart_are_kept_together(fresh_db, directory, no_row):
+    good, bad = ids(3), spooled.record(*ids(2), extra=no_row)
+    spooled.put(directory, spooled.record(good[0]), bad, spooled.record(*good[1:]))
     assert drain.drain(directory, fresh_db.url)
     assert stored() == sorted(good)
     (kept,) = directory.iterdir()
@@ -183,6 +192,10 @@ def test_a_file_of_an_older_release_with_fewer_columns_is_loaded(fresh_db, direc
         {"format": "later"},
         {"columns": "id, later"},
         {"columns": "id; DROP TABLE click"},
+        {"kind": ["click"]},
+        {"format": ["binary"]},
+        {"columns": None},
+        {"days": ["some day"]},
     ],
 )
 def test_what_this_release_does_not_know_waits_and_lets_others_pass(fresh_db, directory, change):

@@ -129,6 +129,32 @@ def test_a_body_behind_an_upgrade_is_a_body_and_no_request(server, chunked, spli
     assert stored() == {"behind": 1}
 
 
+@pytest.mark.parametrize("dribbles", [False, True], ids=["head at once", "byte by byte"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/e", 422), ("GET", SHORT, 302)])
+def test_a_body_in_a_packet_of_its_own_stays_as_long_as_its_head_says(
+    server, method, path, status, chunked, dribbles
+):
+    inner = get(f"{SHORT}?sub1=smuggled", b"X-Forwarded-For: 203.0.113.77")
+    # Each of these letters is four bytes more where it is percent-encoded.
+    body = b"\xc3\xa9" * (len(inner) // 4) + b"\r\n" + inner
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
+    begin, end = (b"%x\r\n" % len(body), b"\r\n0\r\n\r\n") if chunked else (b"", b"")
+    with connected(server.port) as wire:
+        head = get(path, framing, method=method) + begin
+        wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The last byte of a head comes with the body then.
+        parts = [head[place : place + 1] for place in range(len(head))] if dribbles else [head, b""]
+        for part in parts[:-1]:
+            wire.send(part)
+            time.sleep(0.002)
+        time.sleep(0.2)
+        wire.send(parts[-1] + body + end + get(f"{SHORT}?sub1=behind"))
+        assert wire.answer().status == status
+        assert sub(wire.answer()) == "behind"
+    assert not stored()["smuggled"]
+
+
 def test_who_takes_it_for_a_proxy_is_refused(server):
     with connected(server.port) as wire:
         refused = wire.ask(get("shop.example:443", method="CONNECT") + get(SHORT))

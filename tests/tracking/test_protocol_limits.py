@@ -1,5 +1,7 @@
 """What a stranger may cost the tracker: descriptors, memory, and bytes that no parser takes."""
 
+import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -61,6 +63,25 @@ def test_long_headers_and_queries_are_not_remembered(fresh_db, link, tmp_path):
         assert rss_mb(server.process.pid) - before < 20
 
 
+def test_user_agents_as_long_as_they_are_kept_are_not_remembered(fresh_db, link, tmp_path):
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+
+        def visits(numbers):
+            for number in numbers:
+                long = f"{number:06}" + "\U0001f600" * 990
+                visitor.send(get("/c/abc123", b"User-Agent: " + long.encode()))
+            assert {visitor.answer().status for _ in numbers} == {302}
+
+        visits(range(50))
+        before = rss_mb(server.process.pid)
+        for first in range(50, 3_050, 50):
+            visits(range(first, first + 50))
+        assert rss_mb(server.process.pid) - before < 20
+
+
 def test_a_head_of_one_packet_is_refused_when_it_is_too_large(fresh_db, link, tmp_path):
     with (
         serve(fresh_db.environment, log=tmp_path / "log") as server,
@@ -80,3 +101,19 @@ def test_a_query_that_nobody_has_encoded_is_a_click(fresh_db, link, tmp_path, ra
         visitor.send(get("/c/abc123?sub1=SUB").replace(b"SUB", raw))
         assert visitor.answer().status == 302
     eventually(lambda: Click.objects.get().subs == [sub], says="not stored as it was sent")
+
+
+def test_a_query_that_nobody_has_encoded_may_come_in_several_packets(fresh_db, link, tmp_path):
+    request = get("/c/abc123?sub1=SUB", b"User-Agent: \xd0\xb6").replace(b"SUB", "жук".encode())
+    with (
+        serve(fresh_db.environment, log=tmp_path / "log") as server,
+        connected(server.port) as visitor,
+    ):
+        visitor.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for place in range(1, len(request)):
+            visitor.send(request[:place])
+            time.sleep(0.005)
+            visitor.send(request[place:])
+            assert visitor.answer().status == 302
+    found = set(Click.objects.values_list("user_agent", "subs__0"))
+    assert found == {("ж", "жук")}

@@ -5,9 +5,11 @@ import errno
 import os
 import resource
 import stat
+import struct
 from contextlib import contextmanager
 from datetime import date
 from uuid import UUID
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ OF_TEXT = bytes.fromhex(
     "2269642c207473222c2264617973223a5b22323032362d31312d3236225d7d0a610962090a6309640a"
 )
 OF_BINARY = bytes.fromhex(
-    "706572616374696f6e2073706f6f6c20310a"
+    "706572616374696f6e2073706f6f6c20320a"
     "fffe520a00000088000000025678d88178cf4df67b226b696e64223a22636c69636b222c22636f6c756d6e73223a"
     "2269642c207473222c22666f726d6174223a2262696e617279222c2264617973223a5b22323032362d31312d3237"
     "225d7d0a000200000010000000000000000000000000000000010000000800000000000000020002000000100000"
@@ -83,14 +85,26 @@ def test_damage_anywhere_costs_one_record_and_is_noticed(found, data):
     assert spool_records.decode(bytes(broken)) == (found[:hit] + found[hit + 1 :], True)
 
 
+def test_a_row_that_looks_like_a_head_hides_no_record_behind_damage():
+    before, hit, after = [spooled.record(uuid7()) for _ in range(3)]
+    head = struct.pack(">4sIII", b"\xff\xfeR\n", 2**31, 1, 0)
+    hit = hit._replace(rows=hit.rows + head + struct.pack(">I", crc32(head)))
+    broken = spooled.contents(before, hit, after).replace(hit.rows, b"x" + hit.rows[1:])
+    assert spool_records.decode(broken) == ([before, after], True)
+
+
 def test_damage_in_the_first_line_costs_nothing_and_is_noticed():
     found = [spooled.record(uuid7()), spooled.record(uuid7())]
     assert spool_records.decode(b"P" + spooled.contents(*found)[1:]) == (found, True)
 
 
 def test_another_version_is_not_guessed_at():
-    with pytest.raises(UnknownFormat, match="spool 2"):
-        spool_records.decode(b"peraction spool 2\nwhatever it is")
+    with pytest.raises(UnknownFormat, match="spool 3"):
+        spool_records.decode(b"peraction spool 3\nwhatever it is")
+
+
+def test_a_release_that_takes_all_rows_for_text_leaves_our_files_alone():
+    assert not spooled.contents().startswith(b"peraction spool 1\n")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +121,7 @@ def test_another_version_is_not_guessed_at():
     ],
     ids=["text", "binary"],
 )
-def test_the_first_version_is_read_for_ever(data, format, day, rows):
+def test_what_was_written_once_is_read_for_ever(data, format, day, rows):
     record = Record("click", "id, ts", format, frozenset([day]), 2, rows)
     assert spool_records.decode(data) == ([record], False)
 

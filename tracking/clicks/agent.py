@@ -5,7 +5,6 @@ Safari on an iPad is a Mac. Nothing better can be had from a first visit.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import crawleruseragents
@@ -57,7 +56,6 @@ _PHONES: Final = (
 _MOBILE_ENDS: Final = (" UI/WKWebView", " WebView", " iOS", " Mobile")
 
 
-@lru_cache(maxsize=20_000)
 def agent(user_agent: str) -> Agent:
     """Take a user agent apart; who sends none is a suspected bot and nothing else."""
     if not user_agent:

@@ -22,6 +22,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import Connection
+from psycopg.errors import DatatypeMismatch, ProgramLimitExceeded
 
 from network.binary import Broken
 from tracking.clicks import backlog, kinds, repeats, spool_records
@@ -36,6 +37,13 @@ _BACKOFF_S: Final = (1.0, 2.0, 5.0)
 _CONNECT_MAX_S: Final = 5
 # What a killed tracker has left of a file that it never began to use.
 _FRESH_MAX_S: Final = 60
+# What PostgreSQL says of rows that are none, or none of this table's.
+_REFUSALS: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    DatatypeMismatch,
+    ProgramLimitExceeded,
+)
 _COLUMNS: Final = re.compile(r"[a-z_0-9]+(, [a-z_0-9]+)*", re.ASCII)
 
 
@@ -90,10 +98,10 @@ def _load(connection: Connection[Any], path: Path, data: bytes) -> None:
     reading = spool_records.decode(data)
     refused: list[Record] = []
     total = stored = 0
-    for record in _joined(reading.records):
-        _make_partitions(connection, record)
-        stored += _insert(connection, record, refused)
-        total += record.size
+    for records in _neighbours(reading.records):
+        _make_partitions(connection, _joined(records))
+        stored += _insert(connection, records, refused)
+        total += sum(record.size for record in records)
     if refused:
         _keep(refused, path.with_suffix(backlog.REJECTED))
         log.error("spool.rows_refused", file=path.name, rows=sum(each.size for each in refused))
@@ -106,26 +114,32 @@ def _load(connection: Connection[Any], path: Path, data: bytes) -> None:
     log.info("spool.loaded", file=path.name, rows=total, stored=stored)
 
 
-def _joined(found: Sequence[Record]) -> Iterator[Record]:
-    """Neighbours of one kind together, up to ROWS_MAX or so: a commit costs the same for many."""
+def _neighbours(found: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Neighbours of one kind, up to ROWS_MAX or so: a commit costs the same for many."""
     first = 0
     rows = 0
     for place, record in enumerate(found):
         rows += record.size
         following = found[place + 1] if place + 1 < len(found) else None
         if rows >= ROWS_MAX or following is None or following[:3] != record[:3]:
-            joined = found[first : place + 1]
-            days = frozenset[date]().union(*(each.days for each in joined))
-            data = b"".join([each.rows for each in joined])
-            yield record._replace(days=days, size=rows, rows=data)
+            yield found[first : place + 1]
             first, rows = place + 1, 0
 
 
-def _insert(connection: Connection[Any], record: Record, refused: list[Record]) -> int:
+def _joined(records: Sequence[Record]) -> Record:
+    """Records of one kind as one."""
+    days = frozenset[date]().union(*(each.days for each in records))
+    data = b"".join([each.rows for each in records])
+    return records[0]._replace(days=days, size=sum(each.size for each in records), rows=data)
+
+
+def _insert(connection: Connection[Any], records: Sequence[Record], refused: list[Record]) -> int:
     """Store the rows that are not stored yet, and count them; what fails on its data is halved.
 
-    The row that is left alone goes to `refused`, and so do rows that cannot be told apart.
+    The row that is left alone goes to `refused`, and so does a record whose rows cannot be told
+    apart.
     """
+    record = _joined(records)
     kind, columns = _kind(record), record.columns
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -144,13 +158,26 @@ def _insert(connection: Connection[Any], record: Record, refused: list[Record]) 
                 # They come late: among them may be visitors' first clicks of those days.
                 repeats.look_again(cursor, record.days)
             return stored
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        if record.size > 1:
-            with suppress(Broken):
-                return sum(_insert(connection, half, refused) for half in record.halves())
+    except _REFUSALS as error:
+        if halves := _halved(records):
+            return sum(_insert(connection, half, refused) for half in halves)
         log.error("spool.row_refused", kind=record.kind, error=str(error).partition("\n")[0])
         refused.append(record)
         return 0
+
+
+def _halved(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
+    """Both halves, empty for what cannot be taken apart; a record's rows are the last to be.
+
+    Where they cannot be told apart, the other records are none the worse.
+    """
+    if len(records) > 1:
+        middle = len(records) // 2
+        return records[:middle], records[middle:]
+    if records[0].size > 1:
+        with suppress(Broken):
+            return [[half] for half in records[0].halves()]
+    return ()
 
 
 def _make_partitions(connection: Connection[Any], record: Record) -> None:

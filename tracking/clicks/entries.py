@@ -5,7 +5,6 @@ from functools import lru_cache, partial
 from network.ids import uuid7_bytes
 from partners.places import Claim
 from tracking.clicks import decide, ids, privacy, row
-from tracking.clicks.agent import agent
 from tracking.clicks.decide import Decision
 from tracking.clicks.kinds import Entry
 from tracking.clicks.privacy import Consent
@@ -42,7 +41,7 @@ def click(visit: Visit, decision: Decision, code: str, salt: bytes | None) -> En
         marks=[*visit.marks, decision.mark] if decision.mark else visit.marks,
         visitor=visitor,
         origin=_origin(ip, place.country, place.region),
-        agent=_agent(visit.user_agent),
+        agent=visit.agent_fields,
         said=visit.said,
         link_code=code,
         destination=destination,
@@ -70,9 +69,3 @@ def _refused(
 
 # What many clicks share is put into bytes once.
 _origin = lru_cache(maxsize=20_000)(row.origin)
-
-
-@lru_cache(maxsize=20_000)
-def _agent(user_agent: str) -> bytes:
-    said = agent(user_agent)
-    return row.agent(user_agent, said.device, said.os, said.browser)

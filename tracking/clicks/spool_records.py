@@ -18,9 +18,11 @@ import orjson
 
 from network.binary import BEGIN, END, split
 
-FILE_HEAD: Final = b"peraction spool 1\n"
+FILE_HEAD: Final = b"peraction spool 2\n"
+# As long. Releases that wrote it took all rows for lines of text: they leave newer files alone.
+_FILE_HEADS: Final = (FILE_HEAD, b"peraction spool 1\n")
 _ANY_VERSION: Final = b"peraction spool "
-# Two of its bytes are in no UTF-8, so no payload holds it.
+# No text holds it, though numbers of a row may: what makes a head is the checksum.
 _MARK: Final = b"\xff\xfeR\n"
 _HEAD: Final = struct.Struct(">4sIIII")
 _HEAD_CRC: Final = struct.Struct(">I")
@@ -30,7 +32,7 @@ TEXT: Final = "text"
 
 
 class UnknownFormat(ValueError):
-    """A spool file of another version than ours."""
+    """A spool file of another version than ours, or a sound record that says nothing to us."""
 
 
 class Record(NamedTuple):
@@ -83,20 +85,22 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Reading:
-    """All sound records of a file. UnknownFormat for another version.
+    """All sound records of a file. UnknownFormat for what another version has written.
 
     A record whose end is missing was being written when its writer died: nobody was answered, and
     it is no damage. Behind damage the search goes on at the next mark.
     """
     records: list[Record] = []
-    at = len(FILE_HEAD) if data.startswith(FILE_HEAD) else 0
+    at = len(FILE_HEAD) if data.startswith(_FILE_HEADS) else 0
     if at == 0 and data.startswith(_ANY_VERSION):
         raise UnknownFormat(data[:40].partition(b"\n")[0].decode("utf-8", "replace"))
     damaged = False
-    while at < len(data) and not _is_torn(data, at):
-        found = _head(data[at : at + _HEAD.size])
-        payload = data[at + _HEAD.size :][: found.length] if found else b""
-        if found and crc32(payload) == found.crc:
+    # Behind damage, what seems a head may be bytes of a row: there nothing ends the search.
+    while at < len(data) and (damaged or not _is_torn(data, at)):
+        begin = at + _HEAD.size
+        found = _head(data[at:begin])
+        payload = data[begin : begin + found.length] if found else b""
+        if found and len(payload) == found.length and crc32(payload) == found.crc:
             records.append(_record(payload, found.rows))
             at += _HEAD.size + found.length
             continue
@@ -147,10 +151,16 @@ def _is_torn(data: bytes, at: int) -> bool:
 
 def _record(payload: bytes, size: int) -> Record:
     about, _, rows = payload.partition(b"\n")
-    named = orjson.loads(about)
-    days = frozenset(date.fromisoformat(day) for day in named["days"])
-    format = named.get("format", TEXT)
-    return Record(named["kind"], named["columns"], format, days, size, rows)
+    unknown = UnknownFormat(f"a record that tells nothing of its rows: {about[:100]!r}")
+    try:
+        named = orjson.loads(about)
+        kind, columns, format = named["kind"], named["columns"], named.get("format", TEXT)
+        days = frozenset(date.fromisoformat(day) for day in named["days"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise unknown from error
+    if not all(isinstance(word, str) for word in (kind, columns, format)):
+        raise unknown
+    return Record(kind, columns, format, days, size, rows)
 
 
 def _rows(file: IO[bytes], size: int) -> Iterator[int]:

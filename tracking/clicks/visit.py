@@ -10,7 +10,7 @@ from django.conf import settings
 from network import address
 from network.settled import settled
 from tracking.asked import Asked
-from tracking.clicks import arrival, privacy, query
+from tracking.clicks import arrival, privacy, query, row
 from tracking.clicks.agent import Agent, agent
 from tracking.clicks.place import Place, place
 from tracking.clicks.privacy import Consent
@@ -25,6 +25,9 @@ _AGENT_BYTES: Final = 4 * USER_AGENT_MAX
 _LANGUAGE_BYTES: Final = 4 * LANGUAGE_MAX
 # The last hops, of which the first that is no proxy of ours counts.
 _FORWARDED_BYTES: Final = 1_000
+# Longer ones, which hardly anybody sends twice, are not worth their memory.
+_AGENT_REMEMBERED_MAX: Final = 600
+_FORWARDED_REMEMBERED_MAX: Final = 200
 
 _MS_PER_S: Final = 1_000
 _BOT_MARKS: Final = {"known": "bot", "suspected": "bot_suspected"}
@@ -43,6 +46,7 @@ class Visit:
     # what few are asked for only then.
     __slots__ = (
         "agent",
+        "agent_fields",
         "asked",
         "at",
         "consent",
@@ -65,9 +69,15 @@ class Visit:
         self.ms = ms
         self.at = datetime.fromtimestamp(ms / _MS_PER_S, UTC)
         # Cut before they are remembered: a header may have 64 kB.
-        self.user_agent, self.agent = _browser(headers.get(b"user-agent", b"")[:_AGENT_BYTES])
+        user_agent = headers.get(b"user-agent", b"")[:_AGENT_BYTES]
+        remembered = len(user_agent) <= _AGENT_REMEMBERED_MAX
+        browser = (_known_browser if remembered else _browser)(user_agent)
+        # The last are the part of a row that tells it.
+        self.user_agent, self.agent, self.agent_fields = browser
         self.said_language = headers.get(b"accept-language", b"")[:_LANGUAGE_BYTES]
-        self.ip, self.place = _from_where(asked.peer, _forwarded(headers))
+        forwarded = _forwarded(headers)
+        remembered = forwarded is None or len(forwarded) <= _FORWARDED_REMEMBERED_MAX
+        self.ip, self.place = (_known_where if remembered else _where)(asked.peer, forwarded)
         gpc = privacy.opts_out(headers)
         self.consent = _consent(self.params, self.place.country, gpc=gpc)
         self.prefetch = arrival.is_prefetch(headers)
@@ -177,10 +187,13 @@ def _language(raw: bytes) -> tuple[str, str]:
     return text, text.partition("-")[0].lower()
 
 
-@lru_cache(maxsize=20_000)
-def _browser(raw: bytes) -> tuple[str, Agent]:
+def _browser(raw: bytes) -> tuple[str, Agent, bytes]:
     text = _text(raw, USER_AGENT_MAX)
-    return text, agent(text)
+    said = agent(text)
+    return text, said, row.agent(text, said.device, said.os, said.browser)
+
+
+_known_browser = lru_cache(maxsize=20_000)(_browser)
 
 
 def _forwarded(headers: _Headers) -> bytes | None:
@@ -193,8 +206,10 @@ def _has_proxies() -> bool:
     return bool(settings.TRUSTED_PROXIES)
 
 
-@settled(50_000)
-def _from_where(peer: str, forwarded: bytes | None) -> tuple[str | None, Place]:
+def _where(peer: str, forwarded: bytes | None) -> tuple[str | None, Place]:
     """The visitor's address, and where that is."""
     ip = address.visitor(peer, [] if forwarded is None else [forwarded])
     return ip, place(ip)
+
+
+_known_where = settled(50_000)(_where)
