@@ -48,7 +48,9 @@ SPOOL_BYTES_MAX: Final = Gauge(
     multiprocess_mode="mostrecent",
 )
 REFUSED: Final = Counter(
-    "peraction_refused", "Reports and page events that were refused, by code", ["of", "code"]
+    "peraction_refused",
+    "Clicks, reports and page events that were refused, by code",
+    ["of", "code"],
 )
 # The oldest of all processes: one that serves an old configuration must not hide behind the others.
 CONFIG_CHECKED: Final = Gauge(
@@ -91,8 +93,11 @@ def allowed(peer: str, forwarded: bytes | None = None) -> bool:
     if hops and not (settings.TRUSTED_PROXIES and address.is_proxy(peer)):
         return False
     ip = address.visitor(peer, hops)
+    if hops and address.visitor("", hops) is None:
+        # The proxy names nobody, and is not itself who asks.
+        return False
     if ip is None:
-        return not peer and not hops
+        return not peer
     return any(ip_address(ip) in network for network in settings.METRICS_NETWORKS)
 
 

@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from network.errors import PeractionError
 from partners.snapshot import Link
+from tracking import metrics
 from tracking.asked import Asked, once_more
 from tracking.clicks import pages
 from tracking.clicks.edge import RETRY, ClickEdge
@@ -262,6 +263,7 @@ class Protocol(HttpToolsProtocol):
             else:
                 self._write(404, page_headers(pages.NOWHERE), pages.NOWHERE)
         elif isinstance(stored, PeractionError):
+            metrics.REFUSED.labels("click", stored.code).inc()
             self._write(503, page_headers(pages.LATER, [RETRY]), pages.LATER)
         else:
             log.error("tracker.failed", exc_info=stored)

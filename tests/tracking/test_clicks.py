@@ -142,6 +142,8 @@ def test_without_a_database_and_a_spool_nobody_is_redirected(fresh_db, link):
         await asyncio.to_thread(_end_connections, fresh_db)
         broken = [await visitor.get("/c/abc123") for _ in range(3)]
         ready = await visitor.get("/readyz")
+        figures = (await visitor.get("/metrics", peer="127.0.0.1")).body.decode()
+        assert 'peraction_refused_total{code="unavailable",of="click"}' in figures
         while visitor.tracker.recorder.spooling:
             await asyncio.sleep(0.01)
         return broken, ready, await visitor.get("/c/abc123")

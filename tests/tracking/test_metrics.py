@@ -60,6 +60,9 @@ def config_checked(port):
         ("10.0.0.2", b"127.0.0.1", True),
         ("127.0.0.1", b"192.0.2.1, 10.0.0.2, 127.0.0.1", False),
         ("192.0.2.1", b"127.0.0.1", False),
+        ("127.0.0.1", b"", False),
+        ("127.0.0.1", b"127.0.0.1, unknown", False),
+        ("", b"unknown", False),
     ],
 )
 def test_who_comes_through_a_proxy_is_judged_by_its_own_address(settings, peer, forwarded, may):

@@ -12,6 +12,7 @@ from network.errors import PeractionError, Unavailable
 from partners.snapshot import Link, Snapshot
 from partners.vocabulary import LINK_PATH
 from partners.watcher import Watcher
+from tracking import metrics
 from tracking.asked import Asked, asked
 from tracking.batches import Tell
 from tracking.clicks import decide, dialects, entries, pages, query
@@ -62,7 +63,8 @@ class ClickEdge:
             return
         try:
             destination = await self._destination(scope)
-        except PeractionError:
+        except PeractionError as error:
+            metrics.REFUSED.labels("click", error.code).inc()
             await page(send, 503, pages.LATER, [RETRY])
             return
         if destination:

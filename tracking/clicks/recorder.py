@@ -144,7 +144,7 @@ class Recorder:
                 await self._make_partitions(connection, entries)
                 stored = await self._commit(connection, entries)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            await connection.rollback()
+            await self._take_back(connection)
             if len(entries) == 1:
                 log.error("clicks.refused", rows_of=entries[0].kind, **database_facts(error))
                 return [Unavailable("this cannot be stored")]
@@ -164,6 +164,15 @@ class Recorder:
         metrics.count_batch(rows=len(stored) - later, seconds=seconds)
         metrics.count_outcomes(outcomes)
         return stored
+
+    async def _take_back(self, connection: AsyncConnection[Any]) -> None:
+        """End a transaction that has failed; a server that is silent about that is given up."""
+        try:
+            with hanging_up(connection, patience_s=self._commit_max_s):
+                await connection.rollback()
+        except (psycopg.Error, OSError) as error:
+            log.warning("clicks.not_taken_back", error=str(error))
+            await self._drop(connection)
 
     async def _part(self, entries: list[Entry]) -> Sequence[Entry | Exception]:
         """Store a part by itself: where that fails, others of its batch may have been stored."""

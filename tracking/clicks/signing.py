@@ -44,7 +44,7 @@ def check(
     key = keys.get(key_id)
     if key is None or not key.lives(at):
         return KEY_UNKNOWN
-    remembered = len(query) <= REMEMBERED_MAX
+    remembered = len(path) + len(query) <= REMEMBERED_MAX
     if not (_known_genuine if remembered else _genuine)(key.secret, path, query):
         return INVALID
     readable = expires.isascii() and expires.isdigit() and len(expires) <= _DIGITS_MAX
