@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 
@@ -17,7 +16,6 @@ from network.errors import BadInput, CurrencyMismatch
 from partners import links
 from partners.actors import Actor
 from partners.models import Affiliate, Offer, SmartLink, SmartOffer, SmartWeight
-from partners.vocabulary import LINK_PATH
 
 CODE_BEGINS: Final = "s-"
 CHOICES_MAX: Final = 50
@@ -98,11 +96,6 @@ def change(
         if changes:
             locked.save(update_fields=list(changes))
     return locked
-
-
-def url(smart: SmartLink) -> str:
-    """The address that the affiliate puts on its pages."""
-    return f"{settings.TRACKER_URL}{LINK_PATH}{smart.code}"
 
 
 def _own(actor: Actor) -> QuerySet[SmartLink]:

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from network.api.fields import MoneyOf, RateField
 from network.api.filters import IdFilter, StrictFilterSet, TrueOrFalse
 from network.api.serializers import StrictModelSerializer, StrictSerializer
-from partners import offers, parties, smart
+from partners import addresses, offers, parties, smart
+from partners.api.addresses import AddressActions
 from partners.api.relations import Own, Visible
 from partners.api.resources import Resource
 from partners.models import Role, SmartLink, SmartOffer, SmartWeight
@@ -87,7 +88,7 @@ class SmartLinkOutput(serializers.ModelSerializer[SmartLink]):
 
     def get_url(self, link: SmartLink) -> str:
         """Where to send people."""
-        return smart.url(link)
+        return addresses.url(link)
 
 
 class SmartWeightOutput(serializers.ModelSerializer[SmartWeight]):
@@ -129,7 +130,7 @@ class SmartLinkFilter(StrictFilterSet):
         fields = ("code", "strategy")
 
 
-class SmartLinkViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+class SmartLinkViews(AddressActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Links that choose among offers for each visitor."""
 
     queryset = SmartLink.objects.all()
@@ -140,12 +141,14 @@ class SmartLinkViews(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource)
         "retrieve": _READERS,
         "create": _WRITERS,
         "partial_update": _WRITERS,
+        **AddressActions.roles,
     }
     scope = {
         "list": "links:read",
         "retrieve": "links:read",
         "create": "links:write",
         "partial_update": "links:write",
+        **AddressActions.scope,
     }
 
     def get_queryset(self) -> QuerySet[SmartLink]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from network import crypto
-from partners import links
+from partners import addresses
 from partners.models import Advertiser, Link, Role
 from payouts.demo import cast
 from payouts.demo.cast import Person
@@ -53,7 +53,7 @@ def content() -> dict[str, Any]:
             "key_id": cast.REPORT_KEY_ID,
             "secret": cast.REPORT_SECRET,
         },
-        "links": {f"{cast.ALMA.name}, to {link.offer.name}": links.url(link)},
+        "links": {f"{cast.ALMA.name}, to {link.offer.name}": addresses.url(link)},
     }
 
 

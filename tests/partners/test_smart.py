@@ -1,16 +1,22 @@
 """`smart-links`: taken with access to every offer, edited whole, and never another link's code."""
 
+import io
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
+import segno
 from django.db import IntegrityError, connection, transaction
 
-from partners import smart
+from partners import link_keys, smart
 from partners.models import SmartLink, SmartOffer, SmartWeight
 from tests import factories
 from tests.running import ROOT
+from tracking.clicks.query import parse
+from tracking.clicks.signing import check
 
 URL = "/api/v1/smart-links"
 UNIT = 1_000_000
@@ -59,6 +65,56 @@ def test_choices_come_in_the_order_of_their_priority(alice, offers):
     ).json()
     assert [choice["offer"] for choice in link["choices"]] == [second.pk, third.pk, first.pk]
     assert [choice["active"] for choice in link["choices"]] == [False, True, True]
+
+
+def test_it_is_drawn_as_a_link_is(alice, offers, settings):
+    settings.TRACKER_URL = "https://go.example"
+    link = ask(alice, *choices(*offers)).json()
+    answer = alice.api.get(f"{URL}/{link['id']}/qr", {"format": "png", "sub1": "poster"})
+    expected = io.BytesIO()
+    code = segno.make_qr(f"{link['url']}?sub1=poster", error="m")
+    code.save(expected, kind="png", scale=8, light="#fff")
+    assert (answer["Content-Type"], answer.content) == ("image/png", expected.getvalue())
+
+
+def test_it_is_signed_for_deep_links_and_pages_of_any_of_its_offers(alice, acme):
+    shops = [["shop.example"], ["store.example"]]
+    offers = [factories.make_offer(acme.advertiser, deep_link_hosts=hosts) for hosts in shops]
+    page = factories.make_landing(offers[0])
+    key, secret = link_keys.add(affiliate=alice.affiliate)
+    link = ask(alice, *choices(*offers)).json()
+    params = {"url": "https://store.example/shoes", "landing": str(page.pk), "sub1": "a"}
+    signed = sign(alice, link, **params).json()
+    path, query = signed["url"].partition(link["code"])[2].partition("?")[::2]
+    found = parse(query.encode())
+    assert path == ""
+    assert {name: found[name] for name in ("deep_link", "landing", "sub1")} == {
+        "deep_link": params["url"], "landing": params["landing"], "sub1": "a",
+    }  # fmt: skip
+    keys = {key.key_id: Key(secret.encode())}
+    assert check(f"/c/{link['code']}", query.encode(), found, keys, datetime.now(UTC)) == ""
+    for wrong in ({"url": "https://evil.example"}, {"landing": str(page.pk + 1)}):
+        assert fault(sign(alice, link, **wrong))[0] == f"/params/{next(iter(wrong))}"
+
+
+def test_that_of_another_is_neither_drawn_nor_signed(alice, bob, offers):
+    link = ask(alice, *choices(*offers)).json()
+    assert bob.api.get(f"{URL}/{link['id']}/qr").status_code == 404
+    assert sign(bob, link).status_code == 404
+
+
+class Key(NamedTuple):
+    """A key that lives for ever."""
+
+    secret: bytes
+
+    def lives(self, at):
+        return True
+
+
+def sign(member, link, **params):
+    body = {"params": params, "expires_in_s": 60}
+    return member.api.post(f"{URL}/{link['id']}/sign", body)
 
 
 def test_the_operator_takes_one_for_an_affiliate(olga, alice, offers):
