@@ -117,7 +117,8 @@ def signing_key(affiliate: Affiliate, until: datetime) -> tuple[str, bytes]:
             aad = link_key_aad(affiliate.pk, key.key_id)
             return key.key_id, crypto.open_(key.sealed_secret, aad=aad)
     longest = max(key.expires_at for key in keys if key.expires_at)
-    raise LinkOutlivesKey(pointer="/expires_in_s", members={"keys_end_at": longest.isoformat()})
+    ends = longest.isoformat().replace("+00:00", "Z")
+    raise LinkOutlivesKey(pointer="/expires_in_s", members={"keys_end_at": ends})
 
 
 def _live(affiliate: Affiliate, now: datetime) -> QuerySet[LinkKey]:

@@ -60,9 +60,10 @@ class Watcher:
                         await self._look(connection)
                         failures = 0
                         await self._listen(connection)
-                except Exception:
+                except Exception as error:
                     # Anything: a tracker that stops looking serves an old configuration for ever.
-                    log.warning("snapshot.watch_failed", exc_info=True)
+                    surprise = not isinstance(error, psycopg.Error)
+                    log.warning("snapshot.watch_failed", error=str(error), exc_info=surprise)
                     await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
                     failures += 1
         finally:
