@@ -87,6 +87,12 @@ WRITES = [
     ),
     ("alice", "patch", "smart-links/{smart}", {"strategy": "priority", "active": False}),
     (
+        "alice",
+        "post",
+        "smart-links/{signed_smart}/sign",
+        {"expires_in_s": 60, "params": {"sub1": "a"}},
+    ),
+    (
         "olga",
         "post",
         "external-ids/import",
@@ -240,6 +246,7 @@ FILTERS = [
     ("links/{link}/qr", "format=gif"),
     ("links/{link}/qr", "scale=0"),
     ("links/{link}/qr", "colour=red"),
+    ("smart-links/{smart}/qr", "format=gif"),
     ("smart-links", "affiliate=x"),
     ("smart-links", "strategy=guess"),
     ("external-ids", "dialect=klingon"),

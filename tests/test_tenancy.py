@@ -65,6 +65,8 @@ MEMBERS = [
     ("delete", "link-keys/{link_key}", None),
     ("get", "smart-links/{smart}", None),
     ("patch", "smart-links/{smart}", {"active": False}),
+    ("post", "smart-links/{smart}/sign", {"expires_in_s": 60}),
+    ("get", "smart-links/{smart}/qr", None),
     ("get", "smart-links/{smart}/weights", None),
     ("delete", "external-ids/{external_id}", None),
     ("get", "payee-methods/{payee}", None),

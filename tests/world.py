@@ -172,6 +172,12 @@ class World:
         factories.make_smart_weight(smart, self.offer, 1_000_000, "FR", clicks=7)
         return smart
 
+    @property
+    def signed_smart(self) -> SmartLink:
+        """The same, of an affiliate that can sign it."""
+        _ = self.link_key
+        return self.smart
+
     @cached_property
     def external_id(self) -> ExternalId:
         """What the offer was called elsewhere."""
