@@ -60,9 +60,9 @@ def click(  # noqa: PLR0913  (a row has as many fields)
     """
     link_id, affiliate_id, offer_id, advertiser_id = link
     numbers = _NUMBERS.pack(
-        *(_COLUMNS_COUNT, 16, id, 8, binary.instant(ms), 8, link_id, 8, affiliate_id, 8, offer_id),
-        *(8, advertiser_id, 8, smart_link_id, 8, landing_id),
-    )
+        _COLUMNS_COUNT, 16, id, 8, binary.instant(ms), 8, link_id, 8, affiliate_id, 8, offer_id,
+        8, advertiser_id, 8, smart_link_id, 8, landing_id
+    )  # fmt: skip
     return b"".join(
         (
             numbers,
