@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -44,12 +45,12 @@ def entry(kind="click", row=None):
     return Entry(kind, TODAY, row or spooled.row())
 
 
-def record(url, directory, *entries, bytes_max=2**20):
+def record(url, directory, *entries, bytes_max=2**20, commit_max_s=10):
     """What each entry's giver is told by a recorder that has just begun."""
 
     async def run():
         spool = Spool(directory, bytes_max=bytes_max)
-        recorder = Recorder(url, spool, commit_max_s=10)
+        recorder = Recorder(url, spool, commit_max_s=commit_max_s)
         running = asyncio.create_task(recorder.run())
         if url != NOWHERE:
             while recorder.spooling:
@@ -171,6 +172,25 @@ def test_a_bad_row_among_capped_ones_takes_no_place(fresh_db, tmp_path):
         told, _ = record(fresh_db.url, tmp_path, capped(claim), bad, capped(claim))
         assert [type(each) for each in told] == [Entry, Unavailable, Entry]
     assert CapWindow.objects.get().used == Click.objects.count() == 4
+
+
+def test_a_transaction_that_nobody_takes_back_holds_up_nobody(fresh_db, tmp_path, monkeypatch):
+    """The server falls silent when it is told that a refused batch is to be forgotten."""
+
+    async def silence(connection):
+        await connection.execute("ROLLBACK")
+        await connection.execute("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "rollback", silence)
+    cap = factories.make_cap(limit=10)
+    (claim,) = claims_of(cap, at=clock.now())
+    bad = capped(claim)._replace(row=b"no row")
+    began_s = time.monotonic()
+    told, _ = record(fresh_db.url, tmp_path, capped(claim), bad, entry(), commit_max_s=1)
+    assert time.monotonic() - began_s < 20
+    assert [each.outcome for each in told] == ["cap_offer", "cap_offer", "ok"]
+    assert drain.drain(tmp_path, fresh_db.url)
+    assert Click.objects.count() == 3
 
 
 def test_many_recorders_with_overlapping_windows_pass_no_limit(fresh_db, tmp_path):

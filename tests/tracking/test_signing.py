@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -137,6 +138,18 @@ def test_nothing_that_anybody_sends_is_good_or_breaks(raw, byte):
     place = byte % len(SIGNED)
     changed = SIGNED[:place] + bytes([SIGNED[place] ^ (byte or 1)]) + SIGNED[place + 1 :]
     assert verdict(PATH, changed, KEYS, END - DAY) != ""
+
+
+def test_long_paths_are_not_remembered():
+    """A code may be followed by as much as a request holds."""
+    tracemalloc.start()
+    try:
+        for number in range(500):
+            assert verdict(f"{PATH}{number:010000}", SIGNED, KEYS, END) == "signature_invalid"
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000
 
 
 @pytest.mark.parametrize(("kind", "program"), [("python", sys.executable), ("sh", "bash")])
